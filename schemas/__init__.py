@@ -1,0 +1,1 @@
+"""Nouns: what is stored, sent, signed and published, as frozen msgspec structs."""

@@ -1,0 +1,1 @@
+"""Knows codes, never sees a ballot: the roll, blind signing, the issuance log."""

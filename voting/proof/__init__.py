@@ -1,0 +1,1 @@
+"""What makes a ballot verifiable: encodings, hashes, trees, notes and tokens."""
