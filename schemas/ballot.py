@@ -70,7 +70,11 @@ class Opening(Record):
 
 
 class BallotLine(Record):
-    """One line of ballots.jsonl, in log order. `open` and `why` exclude each other; `why` is empty or a reason."""
+    """One line of ballots.jsonl, in log order.
+
+    `open` is there for every final revision that could be opened; `why` says what kept a ballot out of the count, and
+    `sealed` stands beside `invalid:seal` only.
+    """
 
     header: str
     sig: Base64

@@ -1,10 +1,11 @@
 """The base of every struct, and the small types that many of them share."""
 
-from typing import Annotated
+from typing import Annotated, dataclass_transform
 
 import msgspec
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A frozen struct that refuses fields it does not know."""
 

@@ -34,7 +34,7 @@ class Result(Record, kw_only=True):
 
     ctx: Hex32
     size: Count
-    root: str
+    root: Hex32
     seed: str
     counts: ResultCounts
     engines: tuple[Engine, ...]

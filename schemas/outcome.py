@@ -10,7 +10,7 @@ from schemas.base import Count, Hex32, Record
 class Draw(Record):
     """One use of the lot: who was tied, in which order the lot put them, and what it decided."""
 
-    round: int
+    round: Count
     among: tuple[str, ...]
     order: tuple[str, ...]
     decided: str
@@ -22,7 +22,7 @@ class RankedRound(Record):
     Tally + exhausted + lost_to_rounding = ballots.
     """
 
-    number: int
+    number: Count
     tally: tuple[str | None, ...]
     elected: tuple[str, ...]
     eliminated: tuple[str, ...]
@@ -33,7 +33,7 @@ class RankedRound(Record):
 class BudgetRound(Record):
     """One decision of a budget count. Money is in minor units; `left` is what is left after the decision."""
 
-    number: int
+    number: Count
     option: str
     score: str
     cost: Count

@@ -4,6 +4,7 @@ The TypeScript in frontend/client/ does the same, byte for byte. Everything a vo
 so a lost answer can be asked for again (protocol sections 5 and 7).
 """
 
+import asyncio
 import hashlib
 import secrets
 from dataclasses import dataclass
@@ -11,15 +12,18 @@ from functools import cached_property
 from math import gcd
 
 import gmpy2
+import httpx
+import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from schemas.ballot import Choices, Header
+from schemas.ballot import CastAnswer, CastRequest, Choices, Header
 from schemas.contest import Channel, Manifest
-from schemas.roll import IssueRequest, LookupRequest
+from schemas.problem import Problem
+from schemas.roll import IssueAnswer, IssueRequest, LookupRequest
 from voting.errors import InvalidProof
-from voting.proof import ballot, canonical, codes, issuance, signing, statement, tokens
+from voting.proof import ballot, canonical, codes, issuance, promise, signing, statement, tokens
 from voting.proof.base64s import from_base64, to_base64
 from voting.proof.tags import lp, tag, u32
 
@@ -164,7 +168,7 @@ class Voter:
         return authenticator
 
     def ballot_body(self, choices: Choices, *, rev: int, held_tokens: list[bytes]) -> bytes:
-        """Return the body of a cast, exactly the manifest's `body_size`. Sealing draws randomness: keep and resend it."""
+        """Return the body of a cast, `body_size` bytes. Sealing draws randomness: keep the bytes, and resend them."""
         manifest = self.manifest
         words = canonical.encode(choices)
         salt = self.derive(b"salt" + u32(rev), ballot.SALT_SIZE)
@@ -209,3 +213,104 @@ def roll_secret_of(code: str, manifest: Manifest) -> bytes:
         voting.proof.codes.InvalidCode: Mistyped; it says in which group.
     """
     return codes.roll_secret(codes.parse_groups(code, 10), bytes.fromhex(manifest.roll_id))
+
+
+class Answered(Exception):
+    """The service said no. `problem` is its problem document."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+class Unreachable(Exception):
+    """The service did not answer in time, however often it was asked."""
+
+
+ATTEMPTS = 40
+"""How often the same bytes are sent before giving up; about half a minute."""
+
+
+async def read_manifest(http: httpx.AsyncClient, contest_id: str) -> Manifest:
+    """Return a contest's manifest, once its own authority's signature holds.
+
+    Raises:
+        Answered, Unreachable: No such contest, or no answer.
+        InvalidProof: Not signed as it says.
+    """
+    answer = await _send(http, "GET", f"/api/v1/contests/{contest_id}/manifest")
+    return statement.verify_manifest(answer)
+
+
+async def obtain_tokens(http: httpx.AsyncClient, voter: Voter, roll_secret: bytes) -> list[bytes]:
+    """Ask every issuer for its token and return them in the manifest's order. The same requests as often as needed.
+
+    Raises:
+        Answered, Unreachable: An issuer said no, or nothing.
+        InvalidProof: An issuer answered with something else than a token under its published key.
+    """
+    held = []
+    for issuer, body in enumerate(voter.issue_requests(roll_secret)):
+        answer = await _send(http, "POST", f"/api/v1/contests/{voter.manifest.slug}/issue", body)
+        response: IssueAnswer = canonical.decode(answer, IssueAnswer)
+        held.append(voter.token(issuer, from_base64(response.response)))
+    return held
+
+
+async def cast(http: httpx.AsyncClient, manifest: Manifest, body: bytes) -> bytes:
+    """Send a ballot until the box promises it, and return the promise, a note, once it is checked.
+
+    Raises:
+        Answered, Unreachable: The box said no, or nothing.
+        InvalidProof: Its promise is not for this ballot, or not signed by this box.
+    """
+    answer = await _send(http, "POST", f"/api/v1/contests/{manifest.slug}/ballots", body)
+    note = canonical.decode(answer, CastAnswer).promise.encode()
+    check_promise(note, manifest, body)
+    return note
+
+
+def check_promise(note: bytes, manifest: Manifest, body: bytes) -> promise.Promise:
+    """Return the promise in a note, once it is the box's and for this ballot.
+
+    Raises:
+        InvalidProof: It is not.
+    """
+    word = promise.verify(note, manifest.box_vkey)
+    request: CastRequest = canonical.decode(body, CastRequest)
+    digest = ballot.digest(request.header.encode(), from_base64(request.sig, 64))
+    if word.digest != digest or word.ctx != statement.contest_ctx(manifest):
+        raise InvalidProof("the promise is for another ballot")
+    if word.include_by > manifest.closes_at + 2 * 86400:
+        raise InvalidProof("the promise is for a time long after the end")
+    return word
+
+
+async def _send(http: httpx.AsyncClient, method: str, path: str, body: bytes | None = None) -> bytes:
+    """Send until there is an answer; 5xx, refusals to connect and lost connections are tried again."""
+    last = "no answer"
+    for attempt in range(ATTEMPTS):
+        try:
+            answer = await http.request(
+                method, path, content=body, headers={} if body is None else {"content-type": "application/json"}
+            )
+        except httpx.TransportError as error:
+            last = type(error).__name__
+        else:
+            if answer.is_success:
+                return answer.content
+            if answer.status_code < 500:
+                raise Answered(_problem(answer))
+            last = _problem(answer).detail
+        await asyncio.sleep(min(1.0, 0.05 * (attempt + 1)))
+    raise Unreachable(f"{http.base_url}: {last}; tried {ATTEMPTS} times")
+
+
+def _problem(answer: httpx.Response) -> Problem:
+    try:
+        return msgspec.json.decode(answer.content, type=Problem)
+    except msgspec.MsgspecError:
+        return Problem(
+            type="about:blank", title="no problem document", status=answer.status_code,
+            detail=f"the server answered {answer.status_code} and no reason",
+        )  # fmt: skip

@@ -1,0 +1,277 @@
+"""The story of one ballot: checked, stored with its neighbours in one commit, promised.
+
+Durable and exactly once: a ballot is answered after its commit; the same ballot sent again gets the same promise; of
+two ballots with one key and revision one wins. Many casts share a transaction (group commit): that makes it fast.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from schemas.ballot import CastAnswer, CastRequest, Header
+from schemas.contest import Manifest
+from service.database.pool import acquire
+from service.database.queries import load
+from service.keys import KeyFolder
+from service.refusals import BallotSuperseded, ContestNotOpen, InvalidCast, InvalidRequest, NotFound, TooBusy
+from voting.proof import ballot, canonical, promise, signing, tokens
+from voting.proof.base64s import from_base64
+from voting.proof.statement import Signer
+
+_SQL = load("box")
+BATCH_MAX = 256
+"""Ballots in one transaction."""
+WAITING_MAX = 2048
+"""Ballots of one contest that may wait for a transaction; more are told to come back."""
+DRAIN_SECONDS = 10
+"""How long a service that stops waits for what was taken in."""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A ballot whose proof holds: what is stored of it."""
+
+    pk: bytes
+    rev: int
+    digest: bytes
+    header: bytes
+    sealed: bytes
+    sig: bytes
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What does not change about a contest, ready for checking ballots.
+
+    Attributes:
+        token_checks: By class, for each issuer: its key (SPKI) and the digest of its challenge.
+    """
+
+    manifest: Manifest
+    ctx: bytes
+    signer: Signer
+    token_checks: dict[str, tuple[tuple[bytes, bytes], ...]]
+
+
+@dataclass
+class _Queue:
+    """The ballots of one contest that wait for a transaction, each with the future that is answered after it."""
+
+    waiting: "asyncio.Queue[tuple[Cast, asyncio.Future[bytes]]]" = field(
+        default_factory=lambda: asyncio.Queue(WAITING_MAX)
+    )
+    writer: "asyncio.Task[None] | None" = None
+
+
+class Box:
+    """The ballot box at work in one process: a queue and a writer for each contest."""
+
+    def __init__(self, pool: asyncpg.Pool, keys: KeyFolder) -> None:
+        self.pool = pool
+        self.keys = keys
+        self._terms: dict[str, Terms] = {}
+        self._queues: dict[str, _Queue] = {}
+
+    async def cast(self, contest_id: str, body: bytes) -> bytes:
+        """Store a ballot and return the promise for it, as canonical JSON of a CastAnswer.
+
+        Args:
+            contest_id: From the address.
+            body: Canonical JSON of a CastRequest, exactly `body_size` bytes.
+
+        Raises:
+            InvalidEncoding, InvalidRequest: Malformed, of the wrong length, or for another contest.
+            InvalidCast: Its token, signature, class, revision or seal does not hold.
+            NotFound, ContestNotOpen: No such contest, or not at this moment.
+            BallotSuperseded: This key has cast this revision, otherwise, or a later one.
+            TooBusy: Nothing is promised; send the same bytes again.
+        """
+        terms = await self._find_terms(contest_id)
+        cast = check(terms, body)
+        queue = self._queues.setdefault(contest_id, _Queue())
+        if queue.writer is None or queue.writer.done():
+            queue.writer = asyncio.create_task(self._write(contest_id, terms, queue))
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        try:
+            queue.waiting.put_nowait((cast, answer))
+        except asyncio.QueueFull:
+            raise TooBusy("many people are voting right now; send the same ballot again in a moment") from None
+        return await answer
+
+    async def close(self) -> None:
+        """Finish what is waiting, then stop."""
+        for queue in self._queues.values():
+            if queue.writer is not None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(queue.waiting.join(), DRAIN_SECONDS)
+                queue.writer.cancel()
+                await asyncio.gather(queue.writer, return_exceptions=True)
+
+    async def _find_terms(self, contest_id: str) -> Terms:
+        known = self._terms.get(contest_id)
+        if known is None:
+            async with acquire(self.pool) as conn:
+                row = await conn.fetchrow(_SQL["read_contest"], contest_id)
+            if row is None:
+                raise NotFound(f"there is no contest {contest_id!r} that takes ballots")
+            known = self._terms[contest_id] = make_terms(
+                canonical.decode(row["manifest"], Manifest), row["ctx"], promise_signer(self.keys, row["manifest"])
+            )
+        return known
+
+    async def _write(self, contest_id: str, terms: Terms, queue: _Queue) -> None:
+        while True:
+            batch = [await queue.waiting.get()]
+            while len(batch) < BATCH_MAX and not queue.waiting.empty():
+                batch.append(queue.waiting.get_nowait())
+            try:
+                await self._store(contest_id, terms, batch)
+            except asyncio.CancelledError:
+                _fail(batch, TooBusy("the service is stopping; send the same ballot again"))
+                raise
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, TooBusy):
+                _fail(batch, TooBusy("the ballot could not be stored just now; send the same ballot again"))
+            except Exception as error:  # ours: every voter of the batch must hear it, and the writer goes on
+                _fail(batch, error)
+            finally:
+                for _ in batch:
+                    queue.waiting.task_done()
+
+    async def _store(self, contest_id: str, terms: Terms, batch: list[tuple[Cast, asyncio.Future[bytes]]]) -> None:
+        casts = [cast for cast, _ in batch]
+        async with acquire(self.pool) as conn, conn.transaction():
+            held = await conn.fetchrow(_SQL["hold_open"], contest_id)
+            if held is None or not held["taking"]:
+                # What was promised before stays promised: a repeated ballot still gets its promise.
+                stored, known = set(), await _find(conn, contest_id, casts)
+            elif held["late"]:
+                raise TooBusy("an epoch is being sealed")
+            else:
+                stored = await _add(conn, contest_id, casts)
+                missing = [cast for cast in casts if cast.digest not in stored]
+                known = await _find(conn, contest_id, missing) if missing else {}
+        include_by = held["include_by"] if held else 0
+        taking = bool(held and held["taking"])
+        for cast, answer in batch:
+            if answer.done():
+                continue
+            try:
+                due = include_by if cast.digest in stored else None
+                answer.set_result(_promise(terms, cast, due, known.get(cast.pk, ()), include_by, taking=taking))
+            except (BallotSuperseded, ContestNotOpen) as refusal:
+                answer.set_exception(refusal)
+
+
+@dataclass(frozen=True)
+class _Revision:
+    """A ballot that is in the box; `include_by` is None while it is pending."""
+
+    rev: int
+    header: bytes
+    digest: bytes
+    include_by: int | None
+
+
+def _promise(
+    terms: Terms, cast: Cast, due: int | None, known: Sequence[_Revision], pending_due: int, *, taking: bool
+) -> bytes:
+    digest = cast.digest
+    if due is None:
+        same = next((one for one in known if one.rev == cast.rev and one.header == cast.header), None)
+        if same is None:
+            if not taking:
+                raise ContestNotOpen("no ballots are taken at this moment: see the contest's dates")
+            raise BallotSuperseded(max(one.rev for one in known))
+        digest, due = same.digest, pending_due if same.include_by is None else same.include_by
+    word = promise.Promise(ctx=terms.ctx, digest=digest, include_by=due)
+    note = promise.sign(word, terms.signer.secret, terms.signer.name)
+    return canonical.encode(CastAnswer(promise=note.decode()))
+
+
+async def _add(conn: asyncpg.Connection, contest_id: str, casts: Sequence[Cast]) -> set[bytes]:
+    rows = await conn.fetch(
+        _SQL["add_ballots"],
+        contest_id,
+        [cast.pk for cast in casts],
+        [cast.rev for cast in casts],
+        [cast.digest for cast in casts],
+        [cast.header for cast in casts],
+        [cast.sealed for cast in casts],
+        [cast.sig for cast in casts],
+    )
+    return {row["digest"] for row in rows}
+
+
+async def _find(conn: asyncpg.Connection, contest_id: str, casts: Sequence[Cast]) -> dict[bytes, list[_Revision]]:
+    found: dict[bytes, list[_Revision]] = {}
+    for row in await conn.fetch(_SQL["find_ballots"], contest_id, list({cast.pk for cast in casts})):
+        found.setdefault(row["pk"], []).append(_Revision(row["rev"], row["header"], row["digest"], row["include_by"]))
+    return found
+
+
+def _fail(batch: list[tuple[Cast, "asyncio.Future[bytes]"]], error: Exception) -> None:
+    for _, answer in batch:
+        if not answer.done():
+            answer.set_exception(error)
+
+
+def promise_signer(keys: KeyFolder, manifest: bytes) -> Signer:
+    """Return the key that signs the promises of a contest."""
+    decoded: Manifest = canonical.decode(manifest, Manifest)
+    return keys.signer(decoded.slug, "promise.key", name=f"{decoded.box_host}/promise")
+
+
+def make_terms(manifest: Manifest, ctx: bytes, signer: Signer) -> Terms:
+    """Return the terms of a contest."""
+    challenges = [
+        hashlib.sha256(tokens.challenge(issuer.host, ctx, manifest.box_host)).digest() for issuer in manifest.issuers
+    ]
+    return Terms(
+        manifest=manifest,
+        ctx=ctx,
+        signer=signer,
+        token_checks={
+            cls.id: tuple(
+                (from_base64(issuer.spki[cls.id]), digest)
+                for issuer, digest in zip(manifest.issuers, challenges, strict=True)
+            )
+            for cls in manifest.classes
+        },
+    )
+
+
+def check(terms: Terms, body: bytes) -> Cast:
+    """Return the ballot in a request, once its proof holds. Nothing is looked up: all it needs is in the request.
+
+    Raises:
+        InvalidEncoding, InvalidRequest, InvalidCast: As `Box.cast`.
+    """
+    manifest = terms.manifest
+    if len(body) != manifest.body_size:
+        raise InvalidRequest(f"a ballot request of this contest has {manifest.body_size} bytes, this one {len(body)}")
+    request: CastRequest = canonical.decode(body, CastRequest)
+    raw = request.header.encode()
+    header: Header = canonical.decode(raw, Header)
+    if header.ctx != terms.ctx.hex():
+        raise InvalidRequest("ctx is that of another contest: read the manifest again")
+    checks = terms.token_checks.get(header.cls)
+    if checks is None:
+        raise InvalidCast(f"there is no class {header.cls!r} in this contest")
+    if header.rev > manifest.max_rev:
+        raise InvalidCast(f"a ballot can be revised up to revision {manifest.max_rev}")
+    if len(header.tok) != len(checks):
+        raise InvalidCast(f"{len(checks)} issuers must sign a token, here are {len(header.tok)}")
+    sealed, sig, pk = from_base64(request.sealed), from_base64(request.sig, 64), bytes.fromhex(header.pk)
+    if hashlib.sha256(sealed).hexdigest() != header.seal:
+        raise InvalidCast("the sealed text is not the one that the header names")
+    for token, (spki, challenge_digest) in zip(header.tok, checks, strict=True):
+        message = tokens.token_input(pk, challenge_digest=challenge_digest, spki=spki)
+        if not tokens.is_token(spki, message, from_base64(token, 256)):
+            raise InvalidCast("a token is not signed by this contest's issuer, for this class and key")
+    if not signing.verify(pk, ballot.signed_bytes(raw), sig):
+        raise InvalidCast("the ballot is not signed by its own key")
+    return Cast(pk=pk, rev=header.rev, digest=ballot.digest(raw, sig), header=raw, sealed=sealed, sig=sig)

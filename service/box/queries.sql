@@ -1,0 +1,148 @@
+-- The ballot box: contests, pending and sealed ballots, epochs of the log. Ballot rows are added, read and moved to
+-- their epoch; never changed.
+
+
+-- name: add_contest
+-- Take over a signed manifest. No row when that was done.
+--   $1 contest_id        text
+--   $2 manifest          bytea, canonical JSON
+--   $3 ctx               bytea, 32 bytes
+--   $4 opens_at          bigint, POSIX seconds
+--   $5 closes_at         bigint, POSIX seconds
+--   $6 epoch_started_at  bigint, POSIX seconds
+--   $7 include_by        bigint, POSIX seconds
+INSERT INTO box.contest (contest_id, manifest, ctx, opens_at, closes_at, epoch_started_at, include_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING contest_id;
+
+
+-- name: make_pending
+-- Make the partition that a contest's ballots wait in.
+--   $1 contest_id  text
+SELECT box.make_pending($1);
+
+
+-- name: read_contest
+-- What the box knows of a contest.
+--   $1 contest_id  text
+SELECT manifest, ctx FROM box.contest WHERE contest_id = $1;
+
+
+-- name: list_open
+-- Contests that are not closed.
+SELECT contest_id FROM box.contest WHERE state = 'open' ORDER BY contest_id;
+
+
+-- name: hold_open
+-- Hold a contest while ballots are added; shared among casts, and in the way of sealing and closing.
+--   $1 contest_id  text
+-- `taking` says whether ballots are taken at this moment; `include_by` is in the promise; `late` says that the epoch
+-- is over and waits to be sealed.
+SELECT state = 'open' AND opens_at <= now AND now < closes_at AS taking, include_by, include_by < now AS late
+  FROM box.contest, weighin.posix() AS now
+ WHERE contest_id = $1
+   FOR SHARE OF contest;
+
+
+-- name: add_ballots
+-- Add ballots whose revision is above every one of the same key. A statement of its own behind hold_open, so that it
+-- sees what was sealed while it waited. No row for a ballot that came before, or too late.
+--   $1 contest_id  text
+--   $2 pks         bytea[], 32 bytes each
+--   $3 revs        bigint[]
+--   $4 digests     bytea[], 32 bytes each
+--   $5 headers     bytea[]
+--   $6 sealeds     bytea[]
+--   $7 sigs        bytea[], 64 bytes each
+INSERT INTO box.pending (contest_id, pk, rev, digest, header, sealed, sig)
+SELECT $1, new.pk, new.rev, new.digest, new.header, new.sealed, new.sig
+  FROM unnest($2::bytea[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])
+       AS new (pk, rev, digest, header, sealed, sig)
+ WHERE NOT EXISTS (SELECT FROM box.pending AS old WHERE old.contest_id = $1 AND old.pk = new.pk AND old.rev >= new.rev)
+   AND NOT EXISTS (SELECT FROM box.ballot AS old WHERE old.contest_id = $1 AND old.pk = new.pk AND old.rev >= new.rev)
+ON CONFLICT DO NOTHING
+RETURNING digest;
+
+
+-- name: find_ballots
+-- Every revision of some keys, pending or sealed, with the deadline of its epoch (NULL while pending).
+--   $1 contest_id  text
+--   $2 pks         bytea[], 32 bytes each
+SELECT pk, rev, header, digest, NULL AS include_by
+  FROM box.pending
+ WHERE contest_id = $1 AND pk = ANY ($2::bytea[])
+UNION ALL
+SELECT ballot.pk, ballot.rev, ballot.header, ballot.digest, epoch.include_by
+  FROM box.ballot
+  JOIN box.epoch ON epoch.contest_id = ballot.contest_id AND epoch.number = ballot.epoch
+ WHERE ballot.contest_id = $1 AND ballot.pk = ANY ($2::bytea[]);
+
+
+-- name: hold_for_epoch
+-- Hold a contest while an epoch is sealed: waits for casts in flight, and lets none begin.
+--   $1 contest_id  text
+SELECT manifest, ctx, state, closes_at, epoch, epoch_started_at, include_by, weighin.posix() AS now
+  FROM box.contest WHERE contest_id = $1 FOR UPDATE;
+
+
+-- name: list_pending
+-- The digests that wait, by digest.
+--   $1 contest_id  text
+SELECT digest FROM box.pending WHERE contest_id = $1 ORDER BY digest;
+
+
+-- name: move_pending
+-- Move what waits to its epoch, in the order of digests: the order of arrival ends here.
+--   $1 contest_id  text
+--   $2 epoch       integer
+INSERT INTO box.ballot (contest_id, pk, rev, digest, header, sealed, sig, epoch)
+SELECT contest_id, pk, rev, digest, header, sealed, sig, $2
+  FROM box.pending WHERE contest_id = $1 ORDER BY digest;
+
+
+-- name: clear_pending
+-- Empty the partition of a contest, in the transaction that has moved its rows.
+--   $1 contest_id  text
+SELECT box.clear_pending($1);
+
+
+-- name: list_epochs
+-- The epochs of a log, in order.
+--   $1 contest_id  text
+SELECT number, size, entries, checkpoint FROM box.epoch WHERE contest_id = $1 ORDER BY number;
+
+
+-- name: add_epoch
+-- Add a sealed epoch. A second one of the same number is an error: two sequencers ran.
+--   $1 contest_id  text
+--   $2 number      integer, 0 is the manifest's
+--   $3 size        bigint, entries of the whole log at its end
+--   $4 entries     bytea, 33 bytes each
+--   $5 checkpoint  bytea, the signed note
+--   $6 include_by  bigint, POSIX seconds
+INSERT INTO box.epoch (contest_id, number, size, entries, checkpoint, include_by) VALUES ($1, $2, $3, $4, $5, $6);
+
+
+-- name: begin_epoch
+-- Begin the next epoch, or the same one again where no ballot came.
+--   $1 contest_id        text
+--   $2 number            integer
+--   $3 epoch_started_at  bigint, POSIX seconds
+--   $4 include_by        bigint, POSIX seconds
+UPDATE box.contest SET epoch = $2, epoch_started_at = $3, include_by = $4 WHERE contest_id = $1;
+
+
+-- name: end_casting
+-- No more ballots.
+--   $1 contest_id  text
+UPDATE box.contest SET state = 'closed' WHERE contest_id = $1 AND state = 'open' RETURNING contest_id;
+
+
+-- name: read_durability
+-- The settings without which an acknowledged ballot could be lost.
+SELECT name, setting FROM pg_settings
+ WHERE name IN ('fsync', 'full_page_writes', 'data_checksums', 'synchronous_commit') ORDER BY name;
+
+
+-- name: read_posix
+-- The service's clock, POSIX seconds.
+SELECT weighin.posix();

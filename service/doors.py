@@ -1,0 +1,94 @@
+"""What every door has in common: who may come in, how answers look, how errors are told."""
+
+import logging
+import secrets
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.handlers import BaseRouteHandler
+from litestar.routes import HTTPRoute
+
+from schemas.problem import Problem
+from service.problems import RETRY_AFTER_SECONDS, make_problem, problem_of
+
+_log = logging.getLogger("weighin")
+ACCESS = ("public", "voter")
+"""Who may use a route: everyone; a voter, who proves it by what they send."""
+NO_STORE = {"cache-control": "no-store"}
+
+
+def canonical_answer(body: bytes, *, status_code: int = 200) -> Response[bytes]:
+    """Return canonical JSON as it is, never to be kept by a cache."""
+    return Response(body, status_code=status_code, media_type="application/json", headers=NO_STORE)
+
+
+def guard(_connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let in whom the route's `opt["access"]` names; a route that names nobody lets nobody in.
+
+    Raises:
+        NotAuthorizedException: The route does not say who may use it.
+    """
+    if handler.opt.get("access") not in ACCESS:
+        raise NotAuthorizedException("this route does not say who may use it")
+
+
+def refuse_undeclared(app: Litestar) -> None:
+    """Check, before the service starts, that every route of ours says who may use it.
+
+    Raises:
+        RuntimeError: One does not.
+    """
+    silent = sorted(
+        f"{method} {route.path}"
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method, (handler, _) in route.route_handler_map.items()
+        if method != "OPTIONS" and not route.path.startswith("/api/openapi") and handler.opt.get("access") not in ACCESS
+    )
+    if silent:
+        raise RuntimeError(f"routes without access control: {', '.join(silent)}")
+
+
+def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer an error with its problem document.
+
+    What is ours and not the caller's is logged as exception type and source line only: no address, no body, no
+    headers, no path. The answer carries a random number to name it by.
+    """
+    problem = problem_of(error)
+    headers = dict(NO_STORE)
+    if problem is None and isinstance(error, HTTPException):
+        problem = _http_problem(error)
+        headers |= {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    if problem is None:
+        number = secrets.token_hex(4)
+        _log.error("error %s: %s at %s", number, type(error).__name__, _where(error))
+        problem = make_problem(500, "our-error", f"something broke on our side; tell us this number: {number}")
+    if problem.status == 503:
+        headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+    return Response(
+        msgspec.json.encode(problem), status_code=problem.status, media_type="application/problem+json", headers=headers
+    )
+
+
+def _http_problem(error: HTTPException) -> Problem:
+    slugs = {
+        400: ("invalid-request", "the request can't be read"),
+        401: ("not-allowed", "this needs a sign-in"),
+        403: ("not-allowed", "this is not allowed"),
+        404: ("not-found", "there is nothing at this address"),
+        405: ("method-not-allowed", "this address does not take that method"),
+        413: ("too-large", "the request is larger than this address takes"),
+    }
+    slug, detail = slugs.get(error.status_code, ("invalid-request", "the request can't be answered"))
+    return make_problem(error.status_code, slug, detail)
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"

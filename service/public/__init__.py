@@ -1,0 +1,1 @@
+"""Everyone's room: pages and the open API. It reads what is published, and nothing else."""

@@ -1,0 +1,53 @@
+-- Published files. Rooms add and replace their own; nobody else writes.
+
+
+-- name: remove_file
+-- Take away all pieces of a file, to put a newer version in its place.
+--   $1 contest_id  text, '' for files of the whole service
+--   $2 name        text
+DELETE FROM published.file WHERE contest_id = $1 AND name = $2;
+
+
+-- name: add_piece
+-- Add one piece of a file.
+--   $1 contest_id  text
+--   $2 name        text
+--   $3 piece       integer, from 0
+--   $4 body        bytea
+INSERT INTO published.file (contest_id, name, piece, body) VALUES ($1, $2, $3, $4);
+
+
+-- name: read_pieces
+-- All pieces of a file, in order; none where it is not published.
+--   $1 contest_id  text
+--   $2 name        text
+SELECT body FROM published.file WHERE contest_id = $1 AND name = $2 ORDER BY piece;
+
+
+-- name: list_names
+-- The names of a contest's files, bytewise.
+--   $1 contest_id  text
+SELECT name FROM published.file WHERE contest_id = $1 AND piece = 0 ORDER BY name COLLATE "C";
+
+
+-- name: list_contests
+-- Every contest that has a listing.
+SELECT contest_id FROM published.file
+ WHERE name = 'listing.json' AND piece = 0 AND contest_id <> '' ORDER BY contest_id COLLATE "C";
+
+
+-- name: read_posix
+-- The service's clock, POSIX seconds.
+SELECT weighin.posix();
+
+
+-- name: read_rehearsal
+-- Whether this database is a rehearsal.
+SELECT rehearsal FROM weighin.installation;
+
+
+-- name: read_listings
+-- Listing and turnout of every contest.
+SELECT contest_id, name, body FROM published.file
+ WHERE name IN ('listing.json', 'turnout.json') AND piece = 0 AND contest_id <> ''
+ ORDER BY contest_id COLLATE "C", name COLLATE "C";
