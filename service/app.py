@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
-from litestar import Litestar, Request, Response, get
+from litestar import Litestar, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -65,7 +65,10 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS) -> Litestar:
         lifespan=[_lifespan(settings, rooms)],
         exception_handlers={Exception: _answer_as_page if "public" in rooms else answer_error},
         openapi_config=OpenAPIConfig(
-            title="Weigh In", version="1", path="/api", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+            title="Weigh In",
+            version="1",
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            openapi_router=Router("/api", route_handlers=[], opt={"access": "public"}),
         )
         if "public" in rooms
         else None,

@@ -252,7 +252,7 @@ async def obtain_tokens(http: httpx.AsyncClient, voter: Voter, roll_secret: byte
     held = []
     for issuer, body in enumerate(voter.issue_requests(roll_secret)):
         answer = await _send(http, "POST", f"/api/v1/contests/{voter.manifest.slug}/issue", body)
-        response: IssueAnswer = canonical.decode(answer, IssueAnswer)
+        response = msgspec.json.decode(answer, type=IssueAnswer)
         held.append(voter.token(issuer, from_base64(response.response)))
     return held
 
@@ -265,7 +265,7 @@ async def cast(http: httpx.AsyncClient, manifest: Manifest, body: bytes) -> byte
         InvalidProof: Its promise is not for this ballot, or not signed by this box.
     """
     answer = await _send(http, "POST", f"/api/v1/contests/{manifest.slug}/ballots", body)
-    note = canonical.decode(answer, CastAnswer).promise.encode()
+    note = msgspec.json.decode(answer, type=CastAnswer).promise.encode()
     check_promise(note, manifest, body)
     return note
 

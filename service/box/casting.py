@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
+import msgspec
 
 from schemas.ballot import CastAnswer, CastRequest, Header
 from schemas.contest import Manifest
@@ -77,7 +78,7 @@ class Box:
         self._queues: dict[str, _Queue] = {}
 
     async def cast(self, contest_id: str, body: bytes) -> bytes:
-        """Store a ballot and return the promise for it, as canonical JSON of a CastAnswer.
+        """Store a ballot and return the promise for it, as JSON of a CastAnswer.
 
         Args:
             contest_id: From the address.
@@ -189,7 +190,7 @@ def _promise(
         digest, due = same.digest, pending_due if same.include_by is None else same.include_by
     word = promise.Promise(ctx=terms.ctx, digest=digest, include_by=due)
     note = promise.sign(word, terms.signer.secret, terms.signer.name)
-    return canonical.encode(CastAnswer(promise=note.decode()))
+    return msgspec.json.encode(CastAnswer(promise=note.decode()))
 
 
 async def _add(conn: asyncpg.Connection, contest_id: str, casts: Sequence[Cast]) -> set[bytes]:
