@@ -17,8 +17,8 @@ from schemas.base import (
     Host,
     Language,
     OptionId,
-    PosixTime,
     Positive,
+    PosixTime,
     Record,
     VKey,
 )

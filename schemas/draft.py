@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from schemas.base import ClassId, ContestId, Count, Hex32, Language, OptionId, PosixTime, Positive, Record
+from schemas.base import ClassId, ContestId, Count, Hex32, Language, OptionId, Positive, PosixTime, Record
 from schemas.bundle import Engine
 from schemas.contest import (
     AuditRules,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.base import ClassId, ContestId, Count, Hex32, Host, Language, OptionId, PosixTime, Positive, Record
+from schemas.base import ClassId, ContestId, Count, Hex32, Host, Language, OptionId, Positive, PosixTime, Record
 from schemas.contest import BallotRules, Kind, Level, Option
 
 Phase = Literal["draft", "approved", "open", "closed", "counted", "answered", "cancelled"]

@@ -55,7 +55,7 @@ class RankedOutcome(Record):
     elected: tuple[str, ...]
     pairwise: tuple[tuple[Count, ...], ...] | UnsetType = UNSET
     smith: tuple[str, ...] | UnsetType = UNSET
-    condorcet_winner: str | None | UnsetType = UNSET
+    condorcet_winner: str | UnsetType | None = UNSET
     scores: tuple[str, ...] | UnsetType = UNSET
 
 
@@ -89,7 +89,7 @@ class RankedRounds(Record):
     lots: tuple[Hex32, ...]
     pairwise: tuple[tuple[Count, ...], ...] | UnsetType = UNSET
     smith: tuple[str, ...] | UnsetType = UNSET
-    condorcet_winner: str | None | UnsetType = UNSET
+    condorcet_winner: str | UnsetType | None = UNSET
     scores: tuple[str, ...] | UnsetType = UNSET
 
 

@@ -132,11 +132,10 @@ def _with_conn(role: Mapping[str, str], deed: Callable[[asyncpg.Connection], Awa
     settings = read_settings(os.environ)
 
     async def run(url: str) -> Any:
-        conn = await asyncpg.connect(url)
+        if not await _is_migrated(url):
+            raise UnsafeInstallation("the database is empty: run `weighin migrate` first")
+        conn = await asyncpg.connect(url, server_settings=dict(role))
         try:
-            if await conn.fetchval("SELECT to_regclass('weighin.installation')") is None:
-                raise UnsafeInstallation("the database is empty: run `weighin migrate` first")
-            await conn.execute(f"SET ROLE {role['role']}")
             return await deed(conn)
         finally:
             await conn.close()
@@ -251,9 +250,9 @@ def _empty(settings: Settings, url: str) -> None:
     async def run() -> None:
         conn = await asyncpg.connect(url)
         try:
-            if await conn.fetchval("SELECT to_regclass('weighin.installation')") is not None:
-                if await conn.fetchval("SELECT count(*) FROM weighin.installation WHERE NOT rehearsal"):
-                    raise UnsafeInstallation("this database holds real contests: a demonstration needs one of its own")
+            made = await conn.fetchval("SELECT to_regclass('weighin.installation')") is not None
+            if made and await conn.fetchval("SELECT count(*) FROM weighin.installation WHERE NOT rehearsal"):
+                raise UnsafeInstallation("this database holds real contests: a demonstration needs one of its own")
             await conn.execute("DROP SCHEMA IF EXISTS weighin, published, desk, registrar, box CASCADE")
         finally:
             await conn.close()
@@ -614,7 +613,7 @@ def _replay(args: argparse.Namespace) -> int:
     if args.json:
         _print_json(document)
     else:
-        chosen = document.get("elected", document.get("funded"))
+        chosen = document["elected" if "elected" in document else "funded"]
         print(f"{document['cast']} ballots cast; chosen: {', '.join(chosen)}")
         print(f"equals the offline tally: {'yes' if document['equals_offline_tally'] else 'NO'}")
         print(f"verified by a separate process: {'yes' if document['verified'] else 'NO'} ({document['bundle']})")

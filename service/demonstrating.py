@@ -118,7 +118,8 @@ def draw_ballots(contest_id: str) -> Iterator[tuple[str, Ranking]]:
         for _ in range(count):
             bloc = dice.choices(params["blocs"], shares)[0]
             depth = dice.choices(range(1, len(params["depth"]) + 1), params["depth"])[0]
-            left, chosen = list(options), []
+            left: list[str] = list(options)
+            chosen: list[str] = []
             while left and len(chosen) < depth:
                 strengths = [bloc["strengths"].get(option, params["rest"]) for option in left]
                 chosen.append(dice.choices(left, strengths)[0])

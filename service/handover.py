@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import asyncpg
 
@@ -15,6 +15,7 @@ from voting.proof import canonical, statement
 
 Act = Literal["open", "close", "draw", "publish"]
 Room = Literal["registrar", "box", "tallier"]
+ROOMS: tuple[Room, ...] = get_args(Room)
 
 _SQL = load(Path(__file__).with_suffix(".sql"))
 

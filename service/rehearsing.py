@@ -23,6 +23,7 @@ from service.registrar.roll import Code
 
 AUTHOR, APPROVER = "author@rehearsal.example", "approver@rehearsal.example"
 Progress = Callable[[int], None]
+_ENDING: tuple[Act, ...] = ("close", "draw", "publish")
 
 
 @dataclass
@@ -139,8 +140,8 @@ class Rehearsal:
         """
         start = time.perf_counter()
         await self.move_clock(closes_at)
-        for act in ("close", "draw", "publish"):
-            await self.act(contest_id, act)  # type: ignore[arg-type]
+        for act in _ENDING:
+            await self.act(contest_id, act)
         self.seconds["close"] += time.perf_counter() - start
 
 

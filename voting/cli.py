@@ -7,6 +7,7 @@
 import argparse
 import gzip
 import importlib.util
+import io
 import os
 import re
 import sys
@@ -71,6 +72,8 @@ def _guarded(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse
     """Turn what a command refuses into exit code 2 and one line."""
 
     def run(args: argparse.Namespace) -> int:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # names are of any script, and the locale may not be
         try:
             return command(args)
         except BrokenPipeError:

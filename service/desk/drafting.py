@@ -33,6 +33,15 @@ REAL_EPOCHS = EpochRules(min_batch=50, min_s=3600, max_s=86400)
 REHEARSAL_EPOCHS = EpochRules(min_batch=1, min_s=5, max_s=60)
 _DURATION = re.compile(r"(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _DAY = 86400
+_KEYS = frozenset(
+    "id topic kind level department languages method ballot max_ranks max_choices points step max_score seats budget "
+    "currency minor_digits exclusion_groups class classes options schedule promise_to_respond tie_draw epoch max_rev "
+    "min_cell issuance_n text "
+    # read by pages and rooms to come
+    "phase method_text assisted_casting areas last_time hours_to_assign questions completion suggested_minimum "
+    "skip_rule draft".split()
+)
+"""What a contest.toml may say."""
 
 People = Mapping[str, Mapping[str, str]]
 """Name and title by language, by the id that a contest.toml uses for a person."""
@@ -51,18 +60,17 @@ def read_contest(path: Path, *, now: int, rehearsal: bool, people: People | None
         InvalidRequest: The file can't be read, or says something that can't be; the text names file, key and fix.
     """
     raw = _read_toml(path)
+    if unknown := sorted(set(raw) - _KEYS):
+        raise InvalidRequest(f"{path}: there is no key {unknown[0]!r}; there are {', '.join(sorted(_KEYS))}")
     kind, languages = _need(path, raw, "kind", str), tuple(_need(path, raw, "languages", list))
     promise, schedule = _need(path, raw, "promise_to_respond", dict), _need(path, raw, "schedule", dict)
     closes_at = _moment(path, "schedule.closes", _need(path, schedule, "closes", object), now)
     opens_at = _moment(path, "schedule.opens", _need(path, schedule, "opens", object), now)
     issues_from = _moment(path, "schedule.codes_from", schedule.get("codes_from", schedule["opens"]), now)
-    options = tuple(
-        Option(id=_need(path, option, "id", str), **({"cost": option["cost"]} if kind == "budget" else {}))
-        for option in _need(path, raw, "options", list)
-    )
+    options = tuple(_option(path, option, kind) for option in _need(path, raw, "options", list))
     official = _need(path, promise, "official", str)
     method_id, version = _method(path, _need(path, raw, "method", str), kind)
-    money = {key: raw[key] for key in ("budget", "currency", "minor_digits") if key in raw}
+    money: dict[str, Any] = {key: raw[key] for key in ("budget", "currency", "minor_digits") if key in raw}
     seats = {"seats": raw.get("seats", 1)} if kind == "ranked" else {}
     texts = {
         lang: _text(path, raw, lang, options, (people or {}).get(official, {}).get(lang, official))
@@ -78,7 +86,8 @@ def read_contest(path: Path, *, now: int, rehearsal: bool, people: People | None
         "texts": msgspec.to_builtins(texts),
         "options": msgspec.to_builtins(options),
         "exclusion_groups": [
-            group["options"] if isinstance(group, dict) else group for group in raw.get("exclusion_groups", [])
+            _need(path, group, "options", list) if isinstance(group, dict) else group
+            for group in _get(path, raw, "exclusion_groups", list, [])
         ],
         **money,
         **seats,
@@ -160,9 +169,9 @@ async def create(conn: asyncpg.Connection, draft: ContestDraft, *, author: str) 
     async with conn.transaction():
         await require(conn, author, "officer", "administrator")
         body = canonical.encode(draft)
-        if await conn.fetchval(_SQL["add_contest"], draft.slug, body, author) is None:
-            if await conn.fetchval(_SQL["replace_draft"], draft.slug, body, author) is None:
-                raise WrongPhase(f"contest {draft.slug!r} is approved: its rules are frozen. Take another id")
+        added = await conn.fetchval(_SQL["add_contest"], draft.slug, body, author)
+        if added is None and await conn.fetchval(_SQL["replace_draft"], draft.slug, body, author) is None:
+            raise WrongPhase(f"contest {draft.slug!r} is approved: its rules are frozen. Take another id")
 
 
 async def approve(conn: asyncpg.Connection, contest_id: str, *, approver: str) -> None:
@@ -213,11 +222,26 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _need(path: Path, table: Mapping[str, Any], key: str, kind: type) -> Any:
-    if not isinstance(table, Mapping) or key not in table:
+    if key not in table:
         raise InvalidRequest(f"{path}: {key!r} is missing")
-    if not isinstance(table[key], kind):
-        raise InvalidRequest(f"{path}: {key!r} must be of type {kind.__name__}, it is {table[key]!r}")
-    return table[key]
+    return _get(path, table, key, kind, None)
+
+
+def _get(path: Path, table: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:
+    value = table.get(key, default)
+    if key in table and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+        raise InvalidRequest(f"{path}: {key!r} must be {_KINDS.get(kind, 'something else')}, it is {value!r}")
+    return value
+
+
+_KINDS = {str: "text", int: "a whole number", list: "a list", dict: "a table"}
+
+
+def _option(path: Path, table: object, kind: str) -> Option:
+    if not isinstance(table, dict):
+        raise InvalidRequest(f"{path}: an option is a table with an id, such as [[options]], it is {table!r}")
+    name = _need(path, table, "id", str)
+    return Option(id=name, cost=_need(path, table, "cost", int)) if kind == "budget" else Option(id=name)
 
 
 def _moment(path: Path, key: str, value: object, start: int) -> int:
@@ -252,20 +276,20 @@ def _ballot_rules(path: Path, raw: Mapping[str, Any], kind: str, options: int) -
     ballot = raw.get("ballot", "ranking" if kind == "ranked" else "approval")
     match ballot:
         case "ranking":
-            return RankingRules(max_ranks=min(raw.get("max_ranks", 5), options), equal=False)
+            return RankingRules(max_ranks=min(_get(path, raw, "max_ranks", int, 5), options), equal=False)
         case "approval":
-            return ApprovalRules(max_choices=raw.get("max_choices", options))
+            return ApprovalRules(max_choices=_get(path, raw, "max_choices", int, options))
         case "knapsack":
             return KnapsackRules()
         case "points":
-            return PointsRules(points=_need(path, raw, "points", int), step=raw.get("step", 1))
+            return PointsRules(points=_need(path, raw, "points", int), step=_get(path, raw, "step", int, 1))
         case "score":
             return ScoreRules(max_score=_need(path, raw, "max_score", int))
     raise InvalidRequest(f"{path}: ballot {ballot!r}; there are ranking, approval, knapsack, points and score")
 
 
 def _text(path: Path, raw: Mapping[str, Any], lang: str, options: tuple[Option, ...], official: str) -> ContestText:
-    inside = raw.get("text", {}).get(lang)
+    inside = _get(path, raw, "text", dict, {}).get(lang)
     beside = path.with_name(f"text.{lang}.toml")
     if inside is None and not beside.exists():
         raise InvalidRequest(f"{path}: no texts in {lang!r}: write {beside.name} beside it, or [text.{lang}] inside")
@@ -277,11 +301,13 @@ def _text(path: Path, raw: Mapping[str, Any], lang: str, options: tuple[Option, 
     named = _need(where, table, "options", dict)
     try:
         words["options"] = {
-            option.id: {key: value for key, value in named[option.id].items() if key in ("title", "plain", "expert")}
+            option.id: {
+                key: value
+                for key, value in _need(where, named, option.id, dict).items()
+                if key in ("title", "plain", "expert")
+            }
             for option in options
         }
         return msgspec.convert(words, ContestText)
-    except KeyError as error:
-        raise InvalidRequest(f"{where}: option {error.args[0]!r} has no words") from None
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"{where}: {error}") from None

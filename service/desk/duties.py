@@ -9,7 +9,7 @@ from service.keys import KeyFolder
 from service.refusals import Refused
 
 _SQL = load("desk")
-_ROOMS: tuple[handover.Room, ...] = ("registrar", "box", "tallier")
+_TAKING_ROOMS: tuple[handover.Room, ...] = ("registrar", "box")
 
 
 async def attend(conn: asyncpg.Connection, keys: KeyFolder, host: str) -> None:
@@ -25,7 +25,7 @@ async def attend(conn: asyncpg.Connection, keys: KeyFolder, host: str) -> None:
     for row in await conn.fetch(_SQL["list_waiting"]):
         request_id, contest_id, act = row["request_id"], row["contest_id"], row["act"]
         try:
-            for room in _ROOMS:
+            for room in handover.ROOMS:
                 refused = await handover.read_part(conn, contest_id, room, f"refused-{request_id}")
                 if refused is not None:
                     raise Refused(f"the {room} says: {refused.decode()}")
@@ -68,7 +68,7 @@ async def _settle(conn: asyncpg.Connection, contest_id: str, act: str, keys: Key
 
 
 async def _all_have(conn: asyncpg.Connection, contest_id: str, part: str) -> bool:
-    for room in ("registrar", "box"):
-        if part not in await handover.list_parts(conn, contest_id, room):  # type: ignore[arg-type]
+    for room in _TAKING_ROOMS:
+        if part not in await handover.list_parts(conn, contest_id, room):
             return False
     return True

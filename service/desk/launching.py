@@ -32,12 +32,10 @@ async def sign(conn: asyncpg.Connection, contest_id: str, keys: KeyFolder, host:
     Raises:
         NotReady: The roll is too small, or the clock has passed `issues_from`.
     """
-    parts = {}
-    for room, kind in (("registrar", RegistrarPart), ("box", BoxPart), ("tallier", TallierPart)):
-        body = await handover.read_part(conn, contest_id, room, "keys")  # type: ignore[arg-type]
-        if body is None:
-            return False
-        parts[room] = canonical.decode(body, kind)
+    bodies = [await handover.read_part(conn, contest_id, room, "keys") for room in handover.ROOMS]
+    if any(body is None for body in bodies):
+        return False
+    registrar, box, tallier = (body or b"" for body in bodies)
     async with conn.transaction():
         row = await conn.fetchrow(_SQL["hold_contest"], contest_id)
         if row is None or row["manifest"] is not None or row["phase"] != "approved":
@@ -46,7 +44,12 @@ async def sign(conn: asyncpg.Connection, contest_id: str, keys: KeyFolder, host:
         rehearsal = bool(await conn.fetchval(_SQL["read_rehearsal"]))
         signer = authority_signer(keys, host)
         manifest = make_manifest(
-            draft, parts["registrar"], parts["box"], parts["tallier"], authority=signer.vkey, rehearsal=rehearsal
+            draft,
+            canonical.decode(registrar, RegistrarPart),
+            canonical.decode(box, BoxPart),
+            canonical.decode(tallier, TallierPart),
+            authority=signer.vkey,
+            rehearsal=rehearsal,
         )
         small = [cls.id for cls in manifest.classes if cls.roll_size + cls.reserve_size < SMALLEST_CLASS]
         if small and not rehearsal:
@@ -122,7 +125,7 @@ def make_manifest(
 async def publish_opening(conn: asyncpg.Connection, contest_id: str) -> None:
     """Make an opened contest public: its manifest, policy and rules. Inside the caller's transaction."""
     row = await conn.fetchrow(_SQL["find_contest"], contest_id)
-    assert row is not None and row["manifest"] is not None, "an opened contest has a signed manifest"
+    assert row is not None, "an opened contest is there"
     manifest: Manifest = statement.verify_manifest(row["manifest"])
     method = methods.find(f"{manifest.method.id}/{manifest.method.version}")
     files = {
@@ -144,7 +147,7 @@ def policy(manifest: Manifest) -> bytes:
 async def publish_listing(conn: asyncpg.Connection, contest_id: str, phase: Phase) -> None:
     """Publish what pages show of a contest. Inside the caller's transaction."""
     row = await conn.fetchrow(_SQL["find_contest"], contest_id)
-    assert row is not None and row["manifest"] is not None, "only contests with a signed manifest are public"
+    assert row is not None, "a contest that is listed is there"
     draft: ContestDraft = canonical.decode(row["draft"], ContestDraft)
     manifest: Manifest = statement.verify_manifest(row["manifest"])
     listing = ContestListing(

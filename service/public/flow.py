@@ -24,14 +24,15 @@ class FlowWords:
         title: The whole chart in a sentence, for those who can't see it.
         half: Marks half of the ballots that still count.
         round: Names a round by its number.
-        note: What happened in a round, by its position from 0.
+        note: What happened in a round, by its position from 0: in a word with letters, and the names of the options
+            for charts that are wide enough.
         number: Writes a number of votes.
     """
 
     title: str
     half: str
     round: Callable[[int], str]
-    note: Sequence[str]
+    note: Sequence[tuple[str, str]]
     number: Callable[[int], str]
 
 
@@ -106,10 +107,11 @@ class _Chart:
     def bar(
         self, stage: RankedRound, before: RankedRound | None, after: RankedRound | None, *, position: int, top: int
     ) -> str:
+        note, names = self.words.note[position]
         anchor_end = f'x="{self._x(self.ballots):g}%" y="{top + 16}" text-anchor="end"'
         parts = [
             f'<text x="{self._x(0):g}%" y="{top + 16}">{escape(self.words.round(stage.number))}</text>',
-            f'<text class="soft" {anchor_end}>{escape(self.words.note[position])}</text>',
+            f'<text class="soft" {anchor_end}>{escape(note)}<tspan class="wide"> · {escape(_cut(names, 56))}</tspan></text>',
         ]
         top += _LABEL
         labels = []
@@ -173,8 +175,7 @@ class _Chart:
         # Names show from 46rem on. There a letter takes about 1.2 per cent of the chart.
         room = int((own - 3) / 1.2) - 2
         title = self.names[at]
-        short = title if len(title) <= room else title[: room - 1].rstrip(" ,.:") + "…"
-        name = f'<tspan class="wide"> {escape(short)}</tspan>' if room >= 8 else ""
+        name = f'<tspan class="wide"> {escape(_cut(title, room))}</tspan>' if room >= 8 else ""
         place = f'x="{self._x(start):.2f}%" dx="{-7 if self.rtl else 7}"'
         return (
             f'<text class="{role}" {place} y="{top + 20}">{letter(at)}{name}</text>'
@@ -195,6 +196,10 @@ class _Chart:
 
     def _x(self, votes: float) -> float:
         return 100 - 100 * votes / self.ballots if self.rtl else 100 * votes / self.ballots
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else text[: size - 1].rstrip(" ,.:") + "…"
 
 
 def letter(at: int) -> str:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.core import UnknownLocaleError
-from babel.dates import format_date, format_time, get_timezone_name
+from babel.dates import format_date, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -120,9 +120,8 @@ class Formats:
         """Return day, time and time zone of a moment."""
         local = self._local(at)
         time = format_time(local, format="short", locale=self.locale, tzinfo=self.zone)
-        zone = get_timezone_name(local, width="short", locale=self.locale)
         comma = "، " if self.locale.text_direction == "rtl" else ", "
-        return f"{self.date(at)}{comma}{_plain(time)} {_plain(zone)}"
+        return f"{self.date(at)}{comma}{_plain(time)} {local.tzname()}"
 
     def _local(self, at: int) -> datetime:
         return datetime.fromtimestamp(at, UTC).astimezone(self.zone)

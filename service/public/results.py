@@ -21,18 +21,20 @@ Say = Callable[..., str]
 
 @dataclass(frozen=True)
 class Cell:
-    """One option in one round. `votes` is None once it is out."""
+    """One option in one round. `votes` is None once it is out; `change` is the gain or loss, `note` its meaning."""
 
     votes: str | None
+    change: str = ""
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the round table."""
+    """One line of the round table. `letter` is the option's letter in the chart, where there is one."""
 
     name: str
     cells: tuple[Cell, ...]
+    letter: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,11 +188,16 @@ class Teller:
     def _flow_words(self, count: RankedRounds, elected: Sequence[str]) -> FlowWords:
         _ = self.say
         notes = []
+        ids = [option.id for option in self.contest.options]
         for stage in count.rounds:
-            if stage.eliminated:
-                notes.append(_("Out: %(options)s", options=self._list(stage.eliminated)))
-            else:
-                notes.append(_("Winner: %(options)s", options=self._list(stage.elected or tuple(elected))))
+            named = stage.eliminated or stage.elected or tuple(elected)
+            letters = ", ".join(letter(ids.index(option)) for option in named)
+            said = (
+                _("Out: %(options)s", options=letters)
+                if stage.eliminated
+                else _("Winner: %(options)s", options=letters)
+            )
+            notes.append((said, self._list(named)))
         return FlowWords(
             title=self._ranked_sentence(count, elected) + " " + _("All numbers are in the table below."),
             half=_("half"),
@@ -209,7 +216,9 @@ class Teller:
             spent = int(after.exhausted) - int(stage.exhausted)
             line = _("%(options)s: fewest votes, %(votes)s, so out.", options=out, votes=self._int(held))
             if gains:
-                moved = "; ".join(f"{self.titles[option]} +{self._int(votes)}" for option, votes in gains)
+                moved = "; ".join(
+                    f"{self.titles[option]} {self._isolated(self._signed(Fraction(votes)))}" for option, votes in gains
+                )
                 line += " " + _("The ballots move: %(moves)s.", moves=moved)
             if spent:
                 line += " " + _("Ballots with no choice left: %(count)s.", count=self._int(spent))
@@ -243,13 +252,8 @@ class Teller:
             for number, stage in enumerate(count.rounds):
                 votes = stage.tally[at]
                 before = count.rounds[number - 1].tally[at] if number else None
-                cells.append(
-                    Cell(None)
-                    if votes is None
-                    else Cell(self._votes(votes), self._note(option.id, stage, votes, before))
-                )
-            name = self.titles[option.id]
-            rows.append(Row(f"{letter(at)}. {name}" if lettered else name, tuple(cells)))
+                cells.append(Cell(None) if votes is None else self._cell(option.id, stage, votes, before))
+            rows.append(Row(self.titles[option.id], tuple(cells), letter(at) if lettered else ""))
         if any(_number(stage.exhausted) for stage in count.rounds):
             rows.append(Row(_("No choice left"), tuple(Cell(self._votes(stage.exhausted)) for stage in count.rounds)))
         if any(_number(stage.lost_to_rounding) for stage in count.rounds):
@@ -260,17 +264,11 @@ class Teller:
             rows.append(Row(_("Votes needed"), tuple(Cell(self._votes(count.quota)) for _stage in count.rounds)))
         return rows
 
-    def _note(self, option: str, stage: RankedRound, votes: str, before: str | None) -> str:
+    def _cell(self, option: str, stage: RankedRound, votes: str, before: str | None) -> Cell:
         _ = self.say
         change = _number(votes) - _number(before) if before is not None else Fraction(0)
-        notes = []
-        if change:
-            notes.append(("+" if change > 0 else "−") + self._votes(str(abs(change))))
-        if option in stage.elected:
-            notes.append(_("wins"))
-        if option in stage.eliminated:
-            notes.append(_("out"))
-        return ", ".join(notes)
+        note = _("wins") if option in stage.elected else _("out") if option in stage.eliminated else ""
+        return Cell(self._votes(votes), self._signed(change) if change else "", note)
 
     def _fates(self, count: RankedRounds, elected: Sequence[str]) -> list[Fate]:
         _ = self.say
@@ -419,7 +417,8 @@ class Teller:
 
     def _list(self, options: Sequence[str]) -> str:
         comma = "، " if self.rtl else ", "
-        return comma.join(f"“{self.titles[option]}”" for option in options)
+        opening, closing = ("«", "»") if self.rtl else ("“", "”")
+        return comma.join(f"{opening}{self.titles[option]}{closing}" for option in options)
 
     def _int(self, number: int) -> str:
         return self.formats.number(number)
@@ -432,6 +431,13 @@ class Teller:
             return self.formats.number(Decimal(text))
         except ArithmeticError:
             return "≈ " + self.formats.number(round(Decimal(value.numerator) / Decimal(value.denominator), 2))
+
+    def _signed(self, change: Fraction) -> str:
+        return ("+" if change > 0 else "−") + self._votes(str(abs(change)))
+
+    def _isolated(self, text: str) -> str:
+        """Keep a sign on its side of the number where text runs from right to left."""
+        return f"\u2066{text}\u2069"
 
     def _money(self, amount: int) -> str:
         assert self.contest.currency is not None, "a budget has a currency"

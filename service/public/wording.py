@@ -428,9 +428,7 @@ CLIENT = {
     "fetchingToken": N_("Getting your ballot ready. This can take a few seconds."),
     "promiseText": N_("“This ballot will be in the public log by {time}.”"),
     "copied": N_("Copied."),
-    "kept": N_("Kept on this device."),
     "forgotten": N_("Everything about this question is gone from this device."),
-    "anotherRecord": N_("More than one code voted on this device. Type your code to go on."),
     # What can go wrong.
     "codeUnknown": N_("This code is not on the list for this question. Compare it with your letter, or ask at a desk."),
     "codeUsed": N_(

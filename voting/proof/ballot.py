@@ -75,7 +75,7 @@ def pad_size(rules: BallotRules, option_ids: Iterable[str]) -> int:
     match rules:
         case RankingRules(equal=True):
             ranks = min(rules.max_ranks, len(ids))
-            longest = Ranking(tuple((one,) for one in ids[: ranks - 1]) + (tuple(ids[ranks - 1 :]),))
+            longest = Ranking((*((one,) for one in ids[: ranks - 1]), tuple(ids[ranks - 1 :])))
         case RankingRules():
             longest = Ranking(tuple(ids[: rules.max_ranks]))
         case ApprovalRules():

@@ -37,7 +37,7 @@ def split_entries(data: bytes) -> list[bytes]:
 
 
 def sign_checkpoint(point: Checkpoint, signer: Signer, *, at: int) -> bytes:
-    """Return the checkpoint note: the log's signature, and its own cosignature with the time it gives, POSIX seconds."""
+    """Return the checkpoint note: signed by the log, and cosigned by it with a time, POSIX seconds."""
     text = point.text()
     return note.assemble(
         text, note.sign(text, signer.secret, signer.name), note.cosign(text, signer.secret, signer.name, at=at)

@@ -56,7 +56,8 @@ def read(kind: str, data: bytes, body_type: type[T] | Any) -> T:
         InvalidProof: Not a note of this kind, or its body is not canonical.
     """
     text, _ = note.split(data)
-    return _body(kind, text, body_type)
+    body: T = _body(kind, text, body_type)
+    return body
 
 
 def verify(kind: str, data: bytes, body_type: type[T] | Any, authority: Authority) -> T:
@@ -69,7 +70,8 @@ def verify(kind: str, data: bytes, body_type: type[T] | Any, authority: Authorit
     signed = note.verify(data, keys)
     if len(signed.signers) < authority.threshold:
         raise InvalidProof(f"signed by {len(signed.signers)} of the authority's keys, {authority.threshold} must")
-    return _body(kind, signed.text, body_type)
+    body: T = _body(kind, signed.text, body_type)
+    return body
 
 
 def verify_manifest(data: bytes) -> Manifest:

@@ -1,0 +1,1 @@
+"""Ballot files, read and written, one format a file."""

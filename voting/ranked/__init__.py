@@ -1,0 +1,1 @@
+"""Methods for ranked contests."""
