@@ -87,13 +87,14 @@ def wait_until_ready(base_url: str, child: "subprocess.Popen[bytes]") -> None:
         NotReady: It ended, or took longer than a minute.
     """
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if child.poll() is not None:
-            raise NotReady(f"the service ended with code {child.returncode} before it was ready")
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{base_url}/health/ready", timeout=5).is_success:
-                return
-        time.sleep(0.05)
+    with httpx.Client(base_url=base_url, timeout=5) as http:
+        while time.monotonic() < deadline:
+            if child.poll() is not None:
+                raise NotReady(f"the service ended with code {child.returncode} before it was ready")
+            with contextlib.suppress(httpx.TransportError):
+                if http.get("/health/ready").is_success:
+                    return
+            time.sleep(0.05)
     raise NotReady(f"the service at {base_url} is not ready after {START_SECONDS:.0f} s")
 
 

@@ -111,7 +111,8 @@ class _Chart:
         anchor_end = f'x="{self._x(self.ballots):g}%" y="{top + 16}" text-anchor="end"'
         parts = [
             f'<text x="{self._x(0):g}%" y="{top + 16}">{escape(self.words.round(stage.number))}</text>',
-            f'<text class="soft" {anchor_end}>{escape(note)}<tspan class="wide"> · {escape(_cut(names, 56))}</tspan></text>',
+            f'<text class="soft" {anchor_end}>{escape(note)}'
+            f'<tspan class="wide"> · {escape(_cut(names, 56))}</tspan></text>',
         ]
         top += _LABEL
         labels = []
