@@ -26,6 +26,8 @@ class ContestText(Record):
     question: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
     official: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     """Name and title of who must answer."""
+    department: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    """Name of whose question it is."""
     options: dict[OptionId, OptionText]
     short: str = ""
     why_now: str = ""
@@ -50,7 +52,6 @@ class ContestListing(Record, kw_only=True):
     assisted: bool
     languages: tuple[Language, ...]
     texts: dict[Language, ContestText]
-    department: str
     options: tuple[Option, ...]
     """In the manifest's order."""
     method: str

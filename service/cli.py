@@ -123,7 +123,7 @@ def _database(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
         yield settings.database_url
         return
-    with EmbeddedPostgres(settings.data / "postgres-18") as server:
+    with EmbeddedPostgres(settings.data) as server:
         yield server.dsn
 
 
@@ -238,7 +238,7 @@ def _demo_database(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
         yield settings.database_url
         return
-    with EmbeddedPostgres(settings.data / "postgres-18") as server:
+    with EmbeddedPostgres(settings.data) as server:
         if "weighin_demo" not in asyncio.run(server.list_databases()):
             asyncio.run(server.create_database("weighin_demo"))
         yield server.dsn_of("weighin_demo")
@@ -398,7 +398,7 @@ def _add_contest(commands: Any) -> None:
 
 
 def _add_as(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--as", dest="by", required=True, metavar="EMAIL", help="who does it")
+    parser.add_argument("--as", dest="by", type=str.lower, required=True, metavar="EMAIL", help="who does it")
 
 
 def _contest_create(args: argparse.Namespace) -> int:

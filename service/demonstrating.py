@@ -61,20 +61,17 @@ class City:
     raw: dict[str, Any]
 
     @property
-    def people(self) -> dict[str, dict[str, str]]:
-        """Name and title of each official, by id and language."""
-        return {
+    def names(self) -> dict[str, dict[str, str]]:
+        """Name and title of each official, and name of each department, by id and language."""
+        people = {
             person: {lang: f"{words['name']}, {words['title']}" for lang, words in by_lang.items()}
             for person, by_lang in self._words("people").items()
         }
-
-    @property
-    def departments(self) -> dict[str, dict[str, str]]:
-        """Name of each department, by id and language."""
-        return {
-            one: {lang: words["name"] for lang, words in by_lang.items()}
-            for one, by_lang in self._words("departments").items()
+        departments = {
+            department: {lang: words["name"] for lang, words in by_lang.items()}
+            for department, by_lang in self._words("departments").items()
         }
+        return people | departments
 
     @property
     def place(self) -> Place:
@@ -181,7 +178,7 @@ async def _open(
 ) -> tuple[ContestDraft, list[Code]]:
     """Open a contest and cast its ballots; return it with the codes that nobody used."""
     path = FOLDER / "contests" / contest_id / "contest.toml"
-    draft = read_contest(path, now=now, rehearsal=True, people=city.people)
+    draft = read_contest(path, now=now, rehearsal=True, names=city.names)
     said(f"making codes for {contest_id}", 0, 1)
     codes = await rehearsal.prepare(draft, city.codes(), cls=draft.classes[0])
     await rehearsal.move_clock(draft.issues_from - 3600)

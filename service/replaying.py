@@ -179,6 +179,7 @@ def make_draft(election: Election, *, slug: str, now: int) -> ContestDraft:
         title=" ".join(election.title.split())[:200] or "Replay",
         question=" ".join(election.title.split())[:200] or "Replay",
         official="Nobody: this is a replay",
+        department="Nobody: this is a replay",
         options={
             option: OptionText(title=" ".join(name.split())[:200] or option)
             for option, name in zip(election.ids, election.names, strict=True)

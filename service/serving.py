@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import httpx
 from granian import Granian
@@ -49,18 +50,19 @@ def serve(*, host: str, port: int, rooms: Sequence[Room], workers: int, database
 
 
 @contextlib.contextmanager
-def running(environment: Mapping[str, str], *, port: int) -> Iterator[str]:
+def running(environment: Mapping[str, str], *, port: int, stderr: IO[bytes] | None = None) -> Iterator[str]:
     """Run `weighin serve` as a child process while the caller works; yield its address.
 
     Args:
         environment: The WEIGHIN_ variables of the child, beside this process's own environment.
         port: Where it listens, on 127.0.0.1.
+        stderr: Where its standard error goes; by default where ours goes.
 
     Raises:
         NotReady: It did not come up.
     """
     base_url = f"http://127.0.0.1:{port}"
-    child = start(environment, port=port)
+    child = start(environment, port=port, stderr=stderr)
     try:
         wait_until_ready(base_url, child)
         yield base_url
@@ -68,13 +70,14 @@ def running(environment: Mapping[str, str], *, port: int) -> Iterator[str]:
         stop(child)
 
 
-def start(environment: Mapping[str, str], *, port: int) -> "subprocess.Popen[bytes]":
+def start(environment: Mapping[str, str], *, port: int, stderr: IO[bytes] | None = None) -> "subprocess.Popen[bytes]":
     """Start `weighin serve` as a child that ends with this process."""
     return subprocess.Popen(
         [sys.executable, "-m", "service", "serve", "--host", "127.0.0.1", "--port", str(port)],
         env={**os.environ, **environment},
         cwd=Path(__file__).resolve().parents[1],
         stdout=subprocess.DEVNULL,
+        stderr=stderr,
         start_new_session=True,
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,
     )

@@ -16,6 +16,14 @@ _SETTINGS = {
     "lock_timeout": "20s",
     "idle_in_transaction_session_timeout": "30s",
 }
+_PASSING = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # stopped, starting, or out of time
+    asyncpg.InsufficientResourcesError,  # no connections, memory or disk left
+    asyncpg.TransactionRollbackError,  # a deadlock
+    asyncpg.LockNotAvailableError,
+)
+"""What the database says when it would do the same thing a moment later."""
 
 
 async def open_pool(url: str, room: str | None, *, size: int = 8) -> asyncpg.Pool:
@@ -38,14 +46,20 @@ async def acquire(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
     """Take a connection, and wait a few seconds for it at most.
 
     Raises:
-        TooBusy: All are in use, or the database can't be reached.
+        TooBusy: All are in use, the database can't be reached, or was lost during the work.
     """
     try:
         conn = await pool.acquire(timeout=ACQUIRE_SECONDS)
-    except (TimeoutError, OSError, asyncpg.PostgresConnectionError) as error:
+    except (TimeoutError, OSError, *_PASSING) as error:
         raise TooBusy("the database is busy; try again in a moment") from error
     try:
         yield conn
+    except (ConnectionError, *_PASSING) as error:
+        raise TooBusy("the database was lost for a moment; try again") from error
+    except asyncpg.InterfaceError as error:
+        if not conn.is_closed():
+            raise
+        raise TooBusy("the database was lost for a moment; try again") from error
     finally:
         await pool.release(conn)
 

@@ -43,18 +43,18 @@ _KEYS = frozenset(
 )
 """What a contest.toml may say."""
 
-People = Mapping[str, Mapping[str, str]]
-"""Name and title by language, by the id that a contest.toml uses for a person."""
+Names = Mapping[str, Mapping[str, str]]
+"""Names by language, by the id that a contest.toml uses for a person or a department."""
 
 
-def read_contest(path: Path, *, now: int, rehearsal: bool, people: People | None = None) -> ContestDraft:
+def read_contest(path: Path, *, now: int, rehearsal: bool, names: Names | None = None) -> ContestDraft:
     """Return the draft that a contest.toml describes, with its texts.
 
     Args:
         path: The file. Texts stand in `text.<lang>.toml` beside it, or in `[text.<lang>]` inside.
         now: Start of the schedule for durations such as "P5D", POSIX seconds.
         rehearsal: Short epochs and small classes are allowed then.
-        people: Names of officials by id; a name that is not in it stands for itself.
+        names: Names of officials and departments by id; what is not in it stands for itself.
 
     Raises:
         InvalidRequest: The file can't be read, or says something that can't be; the text names file, key and fix.
@@ -68,12 +68,19 @@ def read_contest(path: Path, *, now: int, rehearsal: bool, people: People | None
     opens_at = _moment(path, "schedule.opens", _need(path, schedule, "opens", object), now)
     issues_from = _moment(path, "schedule.codes_from", schedule.get("codes_from", schedule["opens"]), now)
     options = tuple(_option(path, option, kind) for option in _need(path, raw, "options", list))
-    official = _need(path, promise, "official", str)
+    official, department = _need(path, promise, "official", str), _need(path, raw, "department", str)
     method_id, version = _method(path, _need(path, raw, "method", str), kind)
     money: dict[str, Any] = {key: raw[key] for key in ("budget", "currency", "minor_digits") if key in raw}
     seats = {"seats": raw.get("seats", 1)} if kind == "ranked" else {}
     texts = {
-        lang: _text(path, raw, lang, options, (people or {}).get(official, {}).get(lang, official))
+        lang: _text(
+            path,
+            raw,
+            lang,
+            options,
+            official=(names or {}).get(official, {}).get(lang, official),
+            department=(names or {}).get(department, {}).get(lang, department),
+        )
         for lang in languages
     }
     values: dict[str, Any] = {
@@ -81,7 +88,7 @@ def read_contest(path: Path, *, now: int, rehearsal: bool, people: People | None
         "topic": _need(path, raw, "topic", str),
         "kind": kind,
         "level": raw.get("level", "standard"),
-        "department": _need(path, raw, "department", str),
+        "department": department,
         "languages": languages,
         "texts": msgspec.to_builtins(texts),
         "options": msgspec.to_builtins(options),
@@ -288,16 +295,18 @@ def _ballot_rules(path: Path, raw: Mapping[str, Any], kind: str, options: int) -
     raise InvalidRequest(f"{path}: ballot {ballot!r}; there are ranking, approval, knapsack, points and score")
 
 
-def _text(path: Path, raw: Mapping[str, Any], lang: str, options: tuple[Option, ...], official: str) -> ContestText:
+def _text(
+    path: Path, raw: Mapping[str, Any], lang: str, options: tuple[Option, ...], *, official: str, department: str
+) -> ContestText:
     inside = _get(path, raw, "text", dict, {}).get(lang)
     beside = path.with_name(f"text.{lang}.toml")
     if inside is None and not beside.exists():
         raise InvalidRequest(f"{path}: no texts in {lang!r}: write {beside.name} beside it, or [text.{lang}] inside")
     where = path if inside is not None else beside
     table = inside if inside is not None else _read_toml(beside)
-    wanted = {field.name for field in msgspec.structs.fields(ContestText)} - {"official", "options"}
+    wanted = {field.name for field in msgspec.structs.fields(ContestText)} - {"official", "department", "options"}
     words: dict[str, Any] = {key: value for key, value in table.items() if key in wanted}
-    words["official"] = official
+    words |= {"official": official, "department": department}
     named = _need(where, table, "options", dict)
     try:
         words["options"] = {

@@ -161,7 +161,6 @@ async def publish_listing(conn: asyncpg.Connection, contest_id: str, phase: Phas
         assisted=manifest.assisted,
         languages=draft.languages,
         texts=draft.texts,
-        department=draft.department,
         options=draft.options,
         method=f"{manifest.method.id}/{manifest.method.version}",
         ballot=draft.ballot,

@@ -50,10 +50,10 @@ async def seal(conn: asyncpg.Connection, contest_id: str, keys: KeyFolder) -> bo
             await _add_epoch(conn, contest_id, manifest, keys, number=number, now=now, earlier=earlier)
         if over:
             await _end(conn, contest_id, manifest)
+            # Before the commit: whoever stops in between destroys them again, and nobody forgets it.
+            for cls in manifest.classes:
+                keys.destroy(contest_id, f"{cls.id}.pem")
         await _publish_turnout(conn, contest_id)
-    if over:
-        for cls in manifest.classes:
-            keys.destroy(contest_id, f"{cls.id}.pem")
     return True
 
 

@@ -73,6 +73,8 @@ class Registrar:
             raise InvalidRequest("issuer, hashes or channel do not fit this issuer")
         request = from_base64(asked.request)
         blinded = tokens.read_request(request, signer.spki)
+        if not signer.accepts(blinded):
+            raise InvalidProof("the blinded message is not below the modulus: nothing was signed, the code is unused")
         issuance.check_request(asked, request)
 
         roll_pk, requests = bytes.fromhex(asked.roll_pk), " ".join(asked.hashes)

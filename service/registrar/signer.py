@@ -27,15 +27,19 @@ class BlindSigner:
         self._n = gmpy2.mpz(public.n)
         self.spki = tokens.encode_spki(public.n)
 
+    def accepts(self, blinded_message: bytes) -> bool:
+        """Tell whether this can be signed: 256 bytes, a number below the modulus."""
+        return len(blinded_message) == tokens.MODULUS_BITS // 8 and int.from_bytes(blinded_message, "big") < self._n
+
     def sign(self, blinded_message: bytes) -> bytes:
         """Return the blind signature (RFC 9474 section 4.3), 256 bytes; the same message always gives the same one.
 
         Raises:
             InvalidProof: Not a number below the modulus.
         """
-        message = gmpy2.mpz(int.from_bytes(blinded_message, "big"))
-        if len(blinded_message) != tokens.MODULUS_BITS // 8 or message >= self._n:
+        if not self.accepts(blinded_message):
             raise InvalidProof("a blinded message is 256 bytes, and below the modulus")
+        message = gmpy2.mpz(int.from_bytes(blinded_message, "big"))
         mask = gmpy2.mpz(1 + secrets.randbelow(int(self._n) - 1))
         masked = message * gmpy2.powmod(mask, tokens.EXPONENT, self._n) % self._n
         by_p = gmpy2.powmod_sec(masked % self._p, self._dp, self._p)

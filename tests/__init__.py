@@ -1,0 +1,1 @@
+"""The proof of the claims, laid out as the rooms are."""

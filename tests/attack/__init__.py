@@ -1,0 +1,1 @@
+"""What each party could try, and the check that sees it."""

@@ -1,0 +1,23 @@
+"""The examples in docstrings are true."""
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = (
+    "voting.budget.greedy",
+    "voting.formats.pabulib",
+    "voting.plain_count",
+    "voting.ranked.irv",
+    "voting.ties",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_a_module_run(name):
+    """Every example gives what it shows, and there is at least one."""
+    found = doctest.testmod(importlib.import_module(name))
+
+    assert found.attempted > 0
+    assert found.failed == 0
