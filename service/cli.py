@@ -31,8 +31,8 @@ from service.database import databases
 from service.database.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from service.database.migrate import MigrationError
 from service.desk import asking, drafting, staffing
-from service.refusals import InvalidRequest, Refused, UnsafeInstallation
-from service.registrar import roll
+from service.refusals import InvalidRequest, NotReady, Refused, UnsafeInstallation
+from service.registrar import letters, roll
 from service.rehearsing import Rehearsal
 from service.settings import Settings, SettingsError, read_settings
 from voting import cli as voting_cli
@@ -465,6 +465,44 @@ def _add_roll(commands: Any) -> None:
     parser.add_argument("--class", dest="cls", default="resident", metavar="C", help="class of voters (resident)")
     parser.add_argument("--area", default="", metavar="A", help="where they live; only the registrar knows it")
     parser.add_argument("--out", type=Path, metavar="codes.csv", help="write them there; by default to stdout")
+    parser = _command(
+        acts, "letters", _roll_letters, help_text="print a letter for each mailed code of an open contest",
+        full_name="roll letters",
+    )  # fmt: skip
+    parser.add_argument("id", metavar="ID")
+    parser.add_argument("codes", type=Path, metavar="codes.csv", help="as `roll make` wrote it")
+    parser.add_argument("--out", type=Path, required=True, metavar="letters.pdf")
+    parser.add_argument("--font", type=Path, metavar="FILE.ttf", help="for languages beyond the Latin alphabet")
+
+
+def _roll_letters(args: argparse.Namespace) -> int:
+    mailed = letters.read_codes(args.codes)
+    draft, facts = _with_conn(_DESK, lambda conn: drafting.show(conn, args.id))
+    if facts["ctx"] is None:
+        raise NotReady(
+            f"contest {args.id!r} is {facts['phase']}: letters print its fingerprint, which it has once it is open"
+        )
+    languages = letters.languages_of(draft.languages, font=args.font)
+    if not languages:
+        raise InvalidRequest("none of the contest's languages can be set without a font: give one by --font")
+    with _progress() as said:
+        letters.write_letters(
+            args.out,
+            mailed,
+            address=f"{read_settings(os.environ).base_url}/contests/{args.id}/vote",
+            ctx=facts["ctx"],
+            closes_at=draft.closes_at,
+            due=draft.response_promise.due,
+            texts=draft.texts,
+            languages=languages,
+            font=args.font,
+            progress=lambda done: said("setting letters", done, len(mailed)),
+        )
+    left_out = [lang for lang in draft.languages if lang not in languages]
+    print(
+        f"{len(mailed)} letters in {args.out}" + (f"; left out {', '.join(left_out)}: give --font" if left_out else "")
+    )
+    return 0
 
 
 def _roll_make(args: argparse.Namespace) -> int:

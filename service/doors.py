@@ -4,6 +4,7 @@ import logging
 import secrets
 from typing import Any
 
+import asyncpg
 import msgspec
 from litestar import Litestar, Request, Response
 from litestar.connection import ASGIConnection
@@ -63,6 +64,9 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     if problem is None and isinstance(error, HTTPException):
         problem = _http_problem(error)
         headers |= {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    if problem is None and isinstance(error, asyncpg.DataError):
+        # Such as NUL in an address: text that the database can't hold names nothing that is there.
+        problem = make_problem(400, "invalid-request", "the request holds a character that no name here has")
     if problem is None:
         number = secrets.token_hex(4)
         _log.error("error %s: %s at %s", number, type(error).__name__, _where(error))

@@ -9,7 +9,6 @@ from voting.proof import log, merkle
 from voting.proof.checkpoint import Checkpoint
 from voting.proof.statement import Signer
 
-
 MARGIN_SECONDS_MAX = 60
 
 

@@ -56,6 +56,10 @@ async def acquire(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         yield conn
     except (ConnectionError, *_PASSING) as error:
         raise TooBusy("the database was lost for a moment; try again") from error
+    except asyncpg.InternalClientError as error:
+        # The server hung up between two messages, and asyncpg no longer knows where in the conversation it is.
+        conn.terminate()
+        raise TooBusy("the database was lost for a moment; try again") from error
     except asyncpg.InterfaceError as error:
         if not conn.is_closed():
             raise
