@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from schemas.ballot import Allocation, Approval, Choices, Ranking, Scores
-from service import client, demonstrating, installing, replaying, serving
+from service import benching, client, demonstrating, installing, replaying, serving
 from service.app import ROOMS
 from service.database import databases
 from service.database.embedded import EmbeddedPostgres, EmbeddedPostgresError
@@ -57,6 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     _add_vote(commands)
     _add_replay(commands)
     _add_staff(commands)
+    _add_bench(commands)
     voting_cli.add_commands(commands)
     try:
         args = parser.parse_args(argv)
@@ -684,3 +685,45 @@ def _rehearsal(settings: Settings, url: str | None, slug: str) -> Iterator[Rehea
         }
         base_url = stack.enter_context(serving.running(environment, port=port))
         yield Rehearsal(database_url, base_url)
+
+
+# -- bench --------------------------------------------------------------------------------------
+
+
+def _add_bench(commands: Any) -> None:
+    parser = _command(commands, "bench", _bench, help_text="measure the service against its limits, in one run")
+    parser.add_argument("what", choices=("cast", "verify"))
+    parser.add_argument("--casts", type=int, default=8000, metavar="N", help="ballots in the closed loop (8000)")
+    parser.add_argument("--issues", type=int, default=2500, metavar="N", help="tokens to ask for (2500)")
+    parser.add_argument("--rate", type=float, default=300, metavar="R", help="arrivals a second in the open loop (300)")
+    parser.add_argument("--bundle", type=Path, help="what `bench verify` verifies; by default one that it makes")
+    parser.add_argument("--json", action="store_true")
+
+
+def _bench(args: argparse.Namespace) -> int:
+    settings = read_settings(os.environ)
+    signal.signal(signal.SIGTERM, _interrupt)
+    slug = f"bench-{secrets.token_hex(4)}"
+    with contextlib.ExitStack() as stack:
+        said = stack.enter_context(_progress())
+        if args.what == "verify" and args.bundle is not None:
+            figures = benching.bench_verify(args.bundle)
+        else:
+            rehearsal = stack.enter_context(_rehearsal(settings, None, slug))
+            figures = asyncio.run(
+                benching.bench_cast(
+                    rehearsal, settings.data / slug, issues=args.issues, casts=args.casts, rate=args.rate, said=said
+                )
+            )
+            if args.what == "verify":
+                bundle, closing = asyncio.run(benching.finish(rehearsal, settings.data / slug, said=said))
+                figures = [closing, *benching.bench_verify(bundle)]
+    if args.json:
+        _print_json({"machine": benching.machine(), "figures": figures})
+    else:
+        print(benching.machine())
+        for figure in figures:
+            against = f"; {figure.ratio} of {figure.against} ({figure.against_value})" if figure.ratio else ""
+            bar = "" if figure.meets_bar is None else f"; bar {figure.bar}: {'met' if figure.meets_bar else 'NOT MET'}"
+            print(f"  {figure.name}: {figure.value} {figure.unit}{against}{bar}")
+    return 0

@@ -13,14 +13,14 @@ from voting.errors import InvalidBundle, InvalidMethod, InvalidProof, VotingErro
 from voting.evidence import Evidence, Unread
 from voting.proof import ballot, note, roll, statement, tokens
 from voting.proof.base64s import from_base64
+from voting.words import plural
 
+_FOLDERS = ("client", "issuance", "notices", "paper")
 _CTX = re.compile(r"[0-9a-f]{20,64}")
 
 
 def check_files(evidence: Evidence) -> str:
     """V1: the tar holds these files and nothing else, and each has the hash that SHA256SUMS gives it."""
-    if evidence.tar_error is not None:
-        raise InvalidBundle(evidence.tar_error)
     listed, actual = evidence.file(bundle.SHA256SUMS), bundle.sha256sums(evidence.files)
     if listed != actual:
         changed = sorted(
@@ -29,7 +29,10 @@ def check_files(evidence: Evidence) -> str:
         raise InvalidBundle(f"SHA256SUMS does not fit: missing, added or altered: {', '.join(changed)[:300]}")
     for name in bundle.NEEDED:
         evidence.file(name)
-    return f"{len(evidence.files)} files, each with its hash"
+    known = (*bundle.NEEDED, "verify.py", "verify.html")
+    strange = [name for name in sorted(evidence.files) if name not in known and name.split("/")[0] not in _FOLDERS]
+    more = f"; this verifier does not know {', '.join(strange)[:200]}" if strange else ""
+    return f"{len(evidence.files)} files, each with its hash{more}"
 
 
 def check_manifest(evidence: Evidence) -> str:
@@ -44,8 +47,8 @@ def check_manifest(evidence: Evidence) -> str:
             raise InvalidBundle(f"this is contest {ctx[:20]}, you asked for {brought.ctx[:20]}")
     if brought.authorities:
         _check_authorities(evidence)
-    for problem in _problems(evidence, manifest):
-        raise InvalidBundle(problem)
+    if problems := list(_problems(evidence, manifest)):
+        raise InvalidBundle("; ".join(problems))
     signers = f"{manifest.authority.threshold} of {len(manifest.authority.keys)}"
     known = "as you gave it" if brought.ctx or brought.authorities else "self-consistent only"
     return f"{manifest.slug}, level {manifest.level}, contest {ctx[:20]}, {known}; {signers} authority keys must sign"
@@ -183,7 +186,8 @@ def check_roll(evidence: Evidence) -> str:
     if sizes != promised or len(leaves) != manifest.roll_size:
         raise InvalidBundle(f"the sizes of the classes in roll.txt, {len(leaves)} codes, are not the manifest's")
     reserve = sum(one.reserve_size for one in manifest.classes)
-    return f"{len(leaves)} codes, {reserve} of them in reserve, in {len(manifest.classes)} classes"
+    classes = plural(len(manifest.classes), "class", "classes")
+    return f"{plural(len(leaves), 'code')}, {reserve:,} of them in reserve; {classes}"
 
 
 def check_issuers(evidence: Evidence) -> str:
@@ -198,7 +202,7 @@ def check_issuers(evidence: Evidence) -> str:
             if spki in seen:
                 raise InvalidBundle(f"{issuer.host}, class {cls}: this key stands twice in the manifest")
             seen.add(spki)
-    return f"{len(seen)} keys of {len(manifest.issuers)} issuers, all different"
+    return f"{plural(len(seen), 'key')} of {plural(len(manifest.issuers), 'issuer')}, all different"
 
 
 def _spki(issuer: Issuer, cls: str) -> bytes:

@@ -122,10 +122,7 @@ def _check_opening(evidence: Evidence) -> None:
 def _logged_at(evidence: Evidence, index: int) -> int:
     """Return the log's own time of the first checkpoint that covers an entry."""
     key = note.parse_vkey(evidence.manifest.log_time_vkey)
-    for point, signed in evidence.history.points:
-        if index < point.size:
-            return signed.times[key]
-    raise InvalidBundle(f"entry {index} is in no checkpoint")
+    return next(signed.times[key] for point, signed in evidence.history.points if index < point.size)
 
 
 def check_issuance(evidence: Evidence) -> str:

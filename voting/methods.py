@@ -15,6 +15,7 @@ from voting.budget.greedy import count_greedy
 from voting.errors import InvalidMethod
 from voting.profile import Profile, RankedProfile, ScoredProfile, Terms, ranked_profile, ranking_codes, scored_profile
 from voting.ranked.irv import count_irv
+from voting.ranked.stv_scottish import count_stv_scottish
 
 BallotKind = Literal["ranking", "approval", "knapsack", "points", "score"]
 
@@ -116,6 +117,18 @@ METHODS: tuple[Method, ...] = (
         seats="none",
         equal_ranks=False,
         counter=count_greedy,
+    ),
+    Method(
+        id="stv-scottish",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Single transferable vote, Scottish rules",
+        rule="Whoever reaches the quota is elected and its surplus moves on at a smaller value; else the option with the "
+        "fewest votes is excluded and its ballots move to the next choice, until all seats are filled.",
+        seats="several",
+        equal_ranks=False,
+        counter=count_stv_scottish,
     ),
 )
 """Every method, the newest version of each id last."""

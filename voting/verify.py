@@ -40,7 +40,7 @@ def verify_bundle(
 ) -> Report:
     """Run every check and return the report of a bundle that passed them all.
 
-    A failure is an exception and not a flag, so that no caller can forget to look. About 0.3 ms a ballot.
+    A failure is an exception and not a flag, so that no caller can forget to look. Takes about 0.4 ms a ballot.
 
     Args:
         source: The bytes of a bundle.tar, or the files of a bundle by name.

@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
@@ -119,7 +120,7 @@ def _print(report: Report) -> None:
 
 def _read_source(path: str) -> bytes | Mapping[str, bytes]:
     if re.match(r"https?://", path):
-        data = _unpack(_fetch(_bundle_address(path)))
+        data = _unpack(_fetch(path))
     elif path != "-" and Path(path).is_dir():
         return _read_folder(Path(path))
     else:
@@ -159,15 +160,18 @@ def _bundle_address(address: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, f"/api/v1/contests/{page['id']}/bundle", "", ""))
 
 
-def _fetch(address: str) -> bytes:
-    request = Request(address, headers={"Accept": "application/x-tar", "Accept-Encoding": "gzip"})
+def _fetch(given: str) -> bytes:
     try:
+        address = _bundle_address(given)
+        request = Request(address, headers={"Accept": "application/x-tar", "Accept-Encoding": "gzip"})
         with urlopen(request, timeout=60) as answer:
             return _at_most(iter(lambda: answer.read(_CHUNK), b""))
+    except HTTPException as error:
+        raise InvalidFile(f"the answer was cut short or is no HTTP: {error!r}") from error
     except URLError as error:
-        raise InvalidFile(f"{address} can't be read: {error.reason if error.reason else error}") from error
+        raise InvalidFile(f"{address} can't be read: {error}") from error
     except ValueError as error:
-        raise InvalidFile(f"{address} is no address: {error}") from error
+        raise InvalidFile(f"no address: {error}") from error
 
 
 def _unpack(data: bytes) -> bytes:

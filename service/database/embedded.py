@@ -223,7 +223,7 @@ class EmbeddedPostgres:
             return
         if sys.platform == "win32":
             raise EmbeddedPostgresError("there is no embedded server on Windows: set WEIGHIN_DATABASE_URL")
-        programs = _programs()
+        programs = server_programs()
         major = _major(programs)
         name = f"postgres-{major}"
         try:
@@ -479,7 +479,7 @@ if sys.platform != "win32":
 # -- programs and accounts -----------------------------------------------------------------
 
 
-def _programs() -> Path:
+def server_programs() -> Path:
     """Return the folder of PostgreSQL's programs."""
     if chosen := os.environ.get("PG_BINDIR"):
         if not Path(chosen, "postgres").is_file():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
-MEDIA = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable", "x-con
 DOWNLOADS = {
     ".json": "application/json",
     ".jsonl": "application/x-ndjson",
-    ".note": "text/plain; charset=utf-8",
-    ".txt": "text/plain; charset=utf-8",
+    ".note": "text/plain",
+    ".txt": "text/plain",
 }
 
 
@@ -221,7 +221,7 @@ def _page(
         "content-language": visit.language.tag,
         "vary": "accept-language",
     }
-    return Response(html.encode(), status_code=status, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(html.encode(), status_code=status, media_type="text/html", headers=headers)
 
 
 def _method(name: str) -> methods.Method:

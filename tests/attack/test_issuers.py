@@ -78,15 +78,26 @@ def test_a_false_issuance(reason: str, change: Callable[[Contest], object]) -> N
     assert reason in found["V8"]
 
 
+def void(contest: Contest, roll_pk: str) -> dict[str, bytes]:
+    """The bundle after a notice that voids a code."""
+    contest.notices.append(VoidNotice(type="weighin/v1/notice", ctx=contest.ctx.hex(), n=3, at=OPENS, roll_pk=roll_pk))
+    contest.relog()
+    return contest.files()
+
+
 def test_a_code_that_was_voided_after_its_token() -> None:
     """V8: a voided code has no issuance."""
     contest = honest.contest()
-    contest.notices.append(
-        VoidNotice(type="weighin/v1/notice", ctx=contest.ctx.hex(), n=3, at=OPENS, roll_pk=contest.issuances[0].roll_pk)
-    )
-    contest.relog()
 
-    assert list(failures(contest.files())) == ["V8"]
+    assert list(failures(void(contest, contest.issuances[0].roll_pk))) == ["V8"]
+
+
+def test_only_codes_on_the_roll_are_voided() -> None:
+    """V8: a notice about a code that there is not would hide which one it was about."""
+    found = failures(void(honest.contest(), "0" * 64))
+
+    assert list(found) == ["V8"]
+    assert "not on the roll" in found["V8"]
 
 
 def test_issuers_that_tell_different_stories() -> None:
@@ -154,3 +165,32 @@ def test_an_issuer_without_a_key_for_a_class() -> None:
         return edit(manifest, issuers=(edit(issuer, spki={"resident": issuer.spki["resident"]}),))
 
     assert list(failures(honest.contest(change=change).files())) == ["V4"]
+
+
+def test_more_tokens_than_codes() -> None:
+    """V15: whatever the issuance log says of each, there can't be more tokens than codes given out."""
+    contest = honest.contest()
+    contest.issuances += contest.issuances
+
+    found = failures(contest.files())
+
+    assert set(found) == {"V8", "V15"}
+    assert "10 tokens for 7 mailed and 2 other codes" in found["V15"]
+
+
+def test_a_malformed_line_is_named() -> None:
+    """V8 and V9: a line that can't be read, or does not end, is told with its file and number."""
+    contest = honest.contest()
+    name = bundle.issuance_name("registrar0.example", "entries.jsonl")
+
+    def spaced(files: dict[str, bytes]) -> None:
+        files[name] = files[name].replace(b"\n", b" \n")
+
+    def cut(files: dict[str, bytes]) -> None:
+        files[name] = files[name][:-1]
+        files[bundle.BALLOTS] = files[bundle.BALLOTS][:-1]
+
+    assert f"{name} line 1: IssuanceEntry is not in canonical form" in failures(contest.files(tamper=spaced))["V8"]
+    found = failures(contest.files(tamper=cut))
+    assert found["V8"].endswith("does not end with a line feed")
+    assert found["V9"].endswith("does not end with a line feed")

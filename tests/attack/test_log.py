@@ -80,6 +80,18 @@ def test_a_checkpoint_by_someone_else_is_none(signers: str) -> None:
     assert list(failures(contest.files(tamper=tamper))) == ["V5"]
 
 
+def test_every_checkpoint_grows() -> None:
+    """V5: an epoch without entries makes no checkpoint, and the first one covers the manifest alone."""
+    empty, merged = honest.contest(), honest.contest()
+    empty.epochs.insert(1, [])
+    empty.times.insert(1, OPENS)
+    merged.epochs[:2] = [merged.epochs[0] + merged.epochs[1]]
+    merged.times.pop(0)
+
+    assert "not more than the one before" in failures(empty.files())["V5"]
+    assert "the manifest alone" in failures(merged.files())["V5"]
+
+
 def test_witnesses_make_the_quorum_of_the_policy() -> None:
     """V5: with one witness where two are asked for, a checkpoint is not enough."""
     contest = honest.contest(level="high")
@@ -183,8 +195,14 @@ def test_a_notice_by_someone_else() -> None:
         notice = edit(contest.notices[0], ctx="0" * 64)
         files[bundle.notice_name(1)] = statement.sign(statement.NOTICE, notice, contest.keys.authority[:1])
 
-    for tamper in (signed_by_stranger, with_a_gap, of_another):
-        assert list(failures(contest.files(tamper=tamper))) == ["V7"]
+    for tamper, reason in (
+        (signed_by_stranger, "nobody named"),
+        (with_a_gap, "without a gap"),
+        (of_another, "of contest 0000"),
+    ):
+        found = failures(contest.files(tamper=tamper))
+        assert list(found) == ["V7"]
+        assert reason in found["V7"]
 
 
 def test_a_cancelled_contest_has_no_result() -> None:

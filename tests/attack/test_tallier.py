@@ -194,3 +194,13 @@ def test_a_changed_round(change: Callable[[Any], Any]) -> None:
 def test_a_changed_budget_round(change: Callable[[Any], Any]) -> None:
     """V19: the same for money."""
     assert list(failures(with_rounds(honest.contest("budget"), change))) == ["V19"]
+
+
+def test_the_round_at_fault_is_named() -> None:
+    """V19 says in which round, and what in it, another count differs."""
+    files = with_rounds(
+        honest.contest(),
+        lambda one: edit(one, rounds=(one.rounds[0], edit(one.rounds[1], exhausted="9"), one.rounds[2])),
+    )
+
+    assert failures(files)["V19"] == "round 2 counted again differs in: exhausted"

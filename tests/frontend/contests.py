@@ -120,7 +120,7 @@ BUDGET_ROUNDS = BudgetRounds(
 RESULT = Result(
     ctx=RANKED.ctx,
     size=112,
-    root="AAAA",
+    root="0" * 64,
     seed="5f" * 32,
     counts=ResultCounts(eligible=1200, issued=120, cast=115, final=110, superseded=5, invalid={}, paper=0, assisted=0),
     engines=(Engine("a", "1", "0" * 64, True), Engine("b", "1", "0" * 64, True)),

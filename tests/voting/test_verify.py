@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from schemas.bundle import Check, Report
 from schemas.contest import ClientNotice, IncidentNotice
 from tests import honest
+from tests.honest import digest_of
 from voting import bundle
 from voting.bundle import read_tar, sha256sums, write_tar
 from voting.proof import promise
@@ -291,6 +292,7 @@ def test_what_the_user_knows_is_compared() -> None:
         assert list(rejected(small(), ctx=wrong)) == ["V2"]
     assert list(rejected(small(), authorities=[contest.keys.box.vkey])) == ["V2"]
     assert list(rejected(small(), authorities=["garbage"])) == ["V2"]
+    assert list(rejected(small(), authorities=[vkey, contest.keys.box.vkey])) == ["V2"]
 
 
 def test_an_authority_key_that_did_not_sign_vouches_for_nothing() -> None:
@@ -319,13 +321,16 @@ def test_a_kept_promise() -> None:
 def test_promises_that_can_t_be_used() -> None:
     """Of another contest, another box, or no promise at all."""
     contest = honest.contest()
-    word = Promise(bytes(32), bytes(32), 2_000_000_000)
-    for data in (
-        promise.sign(word, contest.keys.box.secret, contest.keys.box.name),
-        promise.sign(word, contest.keys.log.secret, contest.keys.log.name),
-        b"garbage",
+    word = Promise(bytes(32), digest_of(contest.lines[0]), 2_000_000_000)
+    box, other = contest.keys.box, contest.keys.log
+    for data, reason in (
+        (promise.sign(word, box.secret, box.name), "for contest 0000"),
+        (promise.sign(word, other.secret, other.name), "nobody named"),
+        (b"garbage", "no signature lines"),
     ):
-        assert list(rejected(small(), promises=[data])) == ["V22"]
+        found = rejected(small(), promises=[data])
+        assert list(found) == ["V22"]
+        assert reason in found["V22"]
 
 
 def test_the_holder_of_a_code_looks_it_up() -> None:

@@ -89,7 +89,8 @@ export class VotingPage {
     const code = linked ?? this.session.getItem(this.sessionKey());
     if (code !== null) this.code.fill(code);
     this.showKnown();
-    if (code !== null && this.code.errors().length === 0) {
+    const unsettled = this.store.records().some(({ pending }) => pending !== null);
+    if (code !== null && !unsettled && this.code.errors().length === 0) {
       this.session.setItem(this.sessionKey(), code);
       const note = find(this.root, "[data-code-link]");
       note.textContent = say(this.data, "codeFromLink");
@@ -98,7 +99,7 @@ export class VotingPage {
       this.go("ballot", { focus: false });
     } else {
       this.show("code", { focus: false });
-      if (linked !== null) this.errors.show(this.code.errors());
+      if (linked !== null && !unsettled) this.errors.show(this.code.errors());
     }
   }
 
@@ -259,9 +260,14 @@ export class VotingPage {
     this.session.removeItem(this.sessionKey());
     this.store.saveDraft(null);
     const format = new Intl.DateTimeFormat(this.data.locale, {
-      dateStyle: "full",
-      timeStyle: "short",
+      weekday: "long",
+      year: "numeric",
+      month: "long",
+      day: "numeric",
+      hour: "numeric",
+      minute: "2-digit",
       timeZone: this.data.timeZone,
+      timeZoneName: "short",
     });
     const time = format.format(new Date(promised.includeBy * 1000));
     find(this.root, "[data-promise-text]").textContent = say(this.data, "promiseText", { time });
@@ -270,8 +276,6 @@ export class VotingPage {
     URL.revokeObjectURL(file.href);
     file.href = URL.createObjectURL(new Blob([promised.note], { type: "text/plain" }));
     this.go("done");
-    // Back must not lead to a form whose ballot is gone: it leads to the start.
-    this.keepDraft();
   }
 
   private async copy(): Promise<void> {

@@ -16,7 +16,11 @@ CODES = [format_groups(bytes([number]) * 10) for number in range(1, 4)]
 def text_of(question: str) -> ContestText:
     """A contest in words."""
     return ContestText(
-        title="Trees", question=question, official="Ada Marsh", department="Parks", options={"oak": OptionText(title="Oak")}
+        title="Trees",
+        question=question,
+        official="Ada Marsh",
+        department="Parks",
+        options={"oak": OptionText(title="Oak")},
     )
 
 
