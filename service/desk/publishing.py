@@ -108,6 +108,7 @@ async def _gather(conn: asyncpg.Connection, contest_id: str, manifest: Manifest)
         bundle.SPEC, bundle.VECTORS, bundle.BEACON,
         *(bundle.issuance_name(host, file) for file in ("checkpoint", "checkpoints.txt", "entries.jsonl")),
     ]  # fmt: skip
+    names += [name for name in await published.names(conn, contest_id) if name.startswith("notices/")]
     files = {name: await published.read(conn, contest_id, name) for name in names}
     for name in (bundle.BALLOTS, bundle.ROUNDS):
         body = await handover.read_part(conn, contest_id, "tallier", name)

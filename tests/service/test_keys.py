@@ -85,7 +85,7 @@ def test_a_process_refuses_to_start_where_it_could_read_anothers_keys(tmp_path):
     KeyFolder(tmp_path, "registrar").secret("a", "resident.pem")
     KeyFolder(tmp_path, "box").secret("a", "log.key")
 
-    with pytest.raises(UnsafeInstallation, match="can read .*registrar"):
+    with pytest.raises(UnsafeInstallation, match=r"can read .*registrar"):
         refuse_foreign_keys(tmp_path, ("box",))
     refuse_foreign_keys(tmp_path, ("box", "registrar", "desk", "tallier"))
     settings = read_settings({"WEIGHIN_DATA": str(tmp_path), "WEIGHIN_DATABASE_URL": "postgresql://nowhere.example/x"})
