@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from voting.errors import InvalidProof
 from voting.proof import signing
@@ -21,7 +22,7 @@ class VerifierKey:
     algorithm: int
     key: bytes
 
-    @property
+    @cached_property
     def id(self) -> bytes:
         """The four bytes that a signature line starts with."""
         return hashlib.sha256(self.name.encode() + b"\n" + bytes([self.algorithm]) + self.key).digest()[:4]
@@ -58,6 +59,7 @@ def parse_vkey(text: str) -> VerifierKey:
     return vkey
 
 
+@lru_cache(maxsize=32)
 def vkey_of(secret: bytes, name: str, algorithm: int = ED25519) -> VerifierKey:
     """Return the verifier key of a 32-byte private key under `name`."""
     return VerifierKey(name=name, algorithm=algorithm, key=signing.public_key(secret))

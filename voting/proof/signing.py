@@ -1,5 +1,7 @@
 """Ed25519 (RFC 8032), verified strictly: S below the group order, points in their one encoding."""
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -8,12 +10,18 @@ _P = 2**255 - 19
 
 def public_key(secret: bytes) -> bytes:
     """Return the public key of a 32-byte private key."""
-    return Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+    return _key(secret).public_key().public_bytes_raw()
 
 
 def sign(secret: bytes, message: bytes) -> bytes:
     """Return the 64-byte signature; the same message always gives the same one."""
-    return Ed25519PrivateKey.from_private_bytes(secret).sign(message)
+    return _key(secret).sign(message)
+
+
+@lru_cache(maxsize=8)
+def _key(secret: bytes) -> Ed25519PrivateKey:
+    """Return a key made ready. A service signs with the same few; making one costs as much as signing."""
+    return Ed25519PrivateKey.from_private_bytes(secret)
 
 
 def is_canonical(point: bytes) -> bool:
