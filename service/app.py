@@ -151,7 +151,7 @@ def _lifespan(settings: Settings, rooms: Sequence[Room]) -> Callable[[Litestar],
             if "box" in rooms:
                 await app.state.box.close()
             if "registrar" in rooms:
-                app.state.registrar.close()
+                await app.state.registrar.close()
             for pool in pools.values():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(pool.close(), 10)

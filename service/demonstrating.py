@@ -79,6 +79,7 @@ class City:
         return Place(
             **{key: {lang: self.raw[lang][key] for lang in self._languages()} for key in ("name", "tagline", "about")},
             rehearsal=True,
+            time_zone=self.raw["city"]["time_zone"],
         )
 
     def codes(self) -> list[tuple[str, int, int]]:

@@ -108,7 +108,7 @@ def _ranked_election(data: bytes, method: methods.Method, seats: int | None, lim
         for ranking, count in file.profile.unique()
         for _ in range(count)
     )
-    default = 1 if method.seats == "one" else file.seats
+    default = 1 if method.seats == "one" else min(file.seats, len(names))
     return Election(
         title=file.title or "Replay",
         method=method,

@@ -4,11 +4,10 @@ Durable and exactly once: a ballot is answered after its commit; the same ballot
 two ballots with one key and revision one wins. Many casts share a transaction (group commit): that makes it fast.
 """
 
-import asyncio
-import contextlib
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import asyncpg
 import msgspec
@@ -17,8 +16,9 @@ from schemas.ballot import CastAnswer, CastRequest, Header
 from schemas.contest import Manifest
 from service.database.pool import acquire
 from service.database.queries import load
+from service.group_commit import GroupCommit
 from service.keys import KeyFolder
-from service.refusals import BallotSuperseded, ContestNotOpen, InvalidCast, InvalidRequest, NotFound, TooBusy
+from service.refusals import BallotSuperseded, ContestNotOpen, InvalidCast, InvalidRequest, NotFound, Refused, TooBusy
 from voting.proof import ballot, canonical, promise, signing, tokens
 from voting.proof.base64s import from_base64
 from voting.proof.statement import Signer
@@ -28,8 +28,6 @@ BATCH_MAX = 256
 """Ballots in one transaction."""
 WAITING_MAX = 2048
 """Ballots of one contest that may wait for a transaction; more are told to come back."""
-DRAIN_SECONDS = 10
-"""How long a service that stops waits for what was taken in."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +56,6 @@ class Terms:
     token_checks: dict[str, tuple[tuple[bytes, bytes], ...]]
 
 
-@dataclass
-class _Queue:
-    """The ballots of one contest that wait for a transaction, each with the future that is answered after it."""
-
-    waiting: "asyncio.Queue[tuple[Cast, asyncio.Future[bytes]]]" = field(
-        default_factory=lambda: asyncio.Queue(WAITING_MAX)
-    )
-    writer: "asyncio.Task[None] | None" = None
-
-
 class Box:
     """The ballot box at work in one process: a queue and a writer for each contest."""
 
@@ -75,7 +63,7 @@ class Box:
         self.pool = pool
         self.keys = keys
         self._terms: dict[str, Terms] = {}
-        self._queues: dict[str, _Queue] = {}
+        self._queues: dict[str, GroupCommit[Cast, bytes]] = {}
 
     async def cast(self, contest_id: str, body: bytes) -> bytes:
         """Store a ballot and return the promise for it, as JSON of a CastAnswer.
@@ -93,24 +81,17 @@ class Box:
         """
         terms = await self._find_terms(contest_id)
         cast = check(terms, body)
-        queue = self._queues.setdefault(contest_id, _Queue())
-        if queue.writer is None or queue.writer.done():
-            queue.writer = asyncio.create_task(self._write(contest_id, terms, queue))
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        try:
-            queue.waiting.put_nowait((cast, answer))
-        except asyncio.QueueFull:
-            raise TooBusy("many people are voting right now; send the same ballot again in a moment") from None
-        return await answer
+        queue = self._queues.get(contest_id)
+        if queue is None:
+            queue = self._queues[contest_id] = GroupCommit(
+                partial(self._store, contest_id, terms), batch_max=BATCH_MAX, waiting_max=WAITING_MAX
+            )
+        return await queue.put(cast)
 
     async def close(self) -> None:
         """Finish what is waiting, then stop."""
         for queue in self._queues.values():
-            if queue.writer is not None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(queue.waiting.join(), DRAIN_SECONDS)
-                queue.writer.cancel()
-                await asyncio.gather(queue.writer, return_exceptions=True)
+            await queue.close()
 
     async def _find_terms(self, contest_id: str) -> Terms:
         known = self._terms.get(contest_id)
@@ -124,26 +105,7 @@ class Box:
             )
         return known
 
-    async def _write(self, contest_id: str, terms: Terms, queue: _Queue) -> None:
-        while True:
-            batch = [await queue.waiting.get()]
-            while len(batch) < BATCH_MAX and not queue.waiting.empty():
-                batch.append(queue.waiting.get_nowait())
-            try:
-                await self._store(contest_id, terms, batch)
-            except asyncio.CancelledError:
-                _fail(batch, TooBusy("the service is stopping; send the same ballot again"))
-                raise
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, TooBusy):
-                _fail(batch, TooBusy("the ballot could not be stored just now; send the same ballot again"))
-            except Exception as error:  # ours: every voter of the batch must hear it, and the writer goes on
-                _fail(batch, error)
-            finally:
-                for _ in batch:
-                    queue.waiting.task_done()
-
-    async def _store(self, contest_id: str, terms: Terms, batch: list[tuple[Cast, asyncio.Future[bytes]]]) -> None:
-        casts = [cast for cast, _ in batch]
+    async def _store(self, contest_id: str, terms: Terms, casts: Sequence[Cast]) -> list[bytes | Refused]:
         async with acquire(self.pool) as conn, conn.transaction():
             held = await conn.fetchrow(_SQL["hold_open"], contest_id)
             if held is None or not held["taking"]:
@@ -157,14 +119,13 @@ class Box:
                 known = await _find(conn, contest_id, missing) if missing else {}
         include_by = held["include_by"] if held else 0
         taking = bool(held and held["taking"])
-        for cast, answer in batch:
-            if answer.done():
-                continue
-            try:
-                due = include_by if cast.digest in stored else None
-                answer.set_result(_promise(terms, cast, due, known.get(cast.pk, ()), include_by, taking=taking))
-            except (BallotSuperseded, ContestNotOpen) as refusal:
-                answer.set_exception(refusal)
+        return [
+            _promise(
+                terms, cast, include_by if cast.digest in stored else None, known.get(cast.pk, ()), include_by,
+                taking=taking,
+            )
+            for cast in casts
+        ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -179,14 +140,14 @@ class _Revision:
 
 def _promise(
     terms: Terms, cast: Cast, due: int | None, known: Sequence[_Revision], pending_due: int, *, taking: bool
-) -> bytes:
+) -> bytes | Refused:
     digest = cast.digest
     if due is None:
         same = next((one for one in known if one.rev == cast.rev and one.header == cast.header), None)
         if same is None:
             if not taking:
-                raise ContestNotOpen("no ballots are taken at this moment: see the contest's dates")
-            raise BallotSuperseded(max(one.rev for one in known))
+                return ContestNotOpen("no ballots are taken at this moment: see the contest's dates")
+            return BallotSuperseded(max(one.rev for one in known))
         digest, due = same.digest, pending_due if same.include_by is None else same.include_by
     word = promise.Promise(ctx=terms.ctx, digest=digest, include_by=due)
     note = promise.sign(word, terms.signer.secret, terms.signer.name)
@@ -212,12 +173,6 @@ async def _find(conn: asyncpg.Connection, contest_id: str, casts: Sequence[Cast]
     for row in await conn.fetch(_SQL["find_ballots"], contest_id, list({cast.pk for cast in casts})):
         found.setdefault(row["pk"], []).append(_Revision(row["rev"], row["header"], row["digest"], row["include_by"]))
     return found
-
-
-def _fail(batch: list[tuple[Cast, "asyncio.Future[bytes]"]], error: Exception) -> None:
-    for _, answer in batch:
-        if not answer.done():
-            answer.set_exception(error)
 
 
 def promise_signer(keys: KeyFolder, manifest: bytes) -> Signer:

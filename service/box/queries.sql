@@ -45,7 +45,8 @@ SELECT state = 'open' AND opens_at <= now AND now < closes_at AS taking, include
 
 -- name: add_ballots
 -- Add ballots whose revision is above every one of the same key. A statement of its own behind hold_open, so that it
--- sees what was sealed while it waited. No row for a ballot that came before, or too late.
+-- sees what was sealed while it waited. No row for a ballot that came before, or too late. In the order of keys, so that
+-- two batches that meet never wait for each other in a circle.
 --   $1 contest_id  text
 --   $2 pks         bytea[], 32 bytes each
 --   $3 revs        bigint[]
@@ -59,6 +60,7 @@ SELECT $1, new.pk, new.rev, new.digest, new.header, new.sealed, new.sig
        AS new (pk, rev, digest, header, sealed, sig)
  WHERE NOT EXISTS (SELECT FROM box.pending AS old WHERE old.contest_id = $1 AND old.pk = new.pk AND old.rev >= new.rev)
    AND NOT EXISTS (SELECT FROM box.ballot AS old WHERE old.contest_id = $1 AND old.pk = new.pk AND old.rev >= new.rev)
+ ORDER BY new.pk, new.rev
 ON CONFLICT DO NOTHING
 RETURNING digest;
 

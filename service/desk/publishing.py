@@ -95,6 +95,7 @@ def make_result(manifest: Manifest, files: Mapping[str, bytes], count: CountPart
             assisted=0,
         ),
         engines=count.engines,
+        opinions=count.opinions,
         rounds_sha256=hashlib.sha256(files[bundle.ROUNDS]).hexdigest(),
         sha256sums_sha256=hashlib.sha256(files[bundle.SHA256SUMS]).hexdigest(),
         **chosen,

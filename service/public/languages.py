@@ -17,6 +17,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
+from babel.units import format_unit
 
 LOCALES = Path(__file__).resolve().parents[2] / "frontend" / "locales"
 SOURCE = "en"
@@ -111,6 +112,17 @@ class Formats:
         digits = 0 if value == value.to_integral_value() else minor_digits
         pattern.frac_prec = (digits, digits)
         return _plain(pattern.apply(value, self.locale, currency=currency, currency_digits=False))
+
+    def file_size(self, size: int) -> str:
+        """Return a size in bytes in the unit that suits it, such as "7.7 MB": steps of 1,000, three digits at most."""
+        value, unit = Decimal(size), "byte"
+        for larger in ("kilobyte", "megabyte", "gigabyte"):
+            if value < 1000:
+                break
+            value, unit = value / 1000, larger
+        digits = Decimal(1) if unit == "byte" or value >= 10 else Decimal("0.1")
+        name = f"digital-{unit}"
+        return _plain(format_unit(value.quantize(digits), name, length="short", format="#,##0.#", locale=self.locale))
 
     def date(self, at: int) -> str:
         """Return the day of a moment, with its weekday."""

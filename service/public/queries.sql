@@ -51,3 +51,16 @@ SELECT rehearsal FROM weighin.installation;
 SELECT contest_id, name, body FROM published.file
  WHERE name IN ('listing.json', 'turnout.json') AND piece = 0 AND contest_id <> ''
  ORDER BY contest_id COLLATE "C", name COLLATE "C";
+
+
+-- name: list_sizes
+-- The names of a contest's files, bytewise, each with its size in bytes.
+--   $1 contest_id  text
+SELECT name, sum(octet_length(body))::bigint AS size FROM published.file
+ WHERE contest_id = $1 GROUP BY name ORDER BY name COLLATE "C";
+
+
+-- name: count_epochs
+-- For each contest: epochs of its log so far, and their entries (33 bytes each).
+SELECT contest_id, count(*) AS epochs, (sum(octet_length(body)) / 33)::bigint AS entries FROM published.file
+ WHERE name LIKE 'log/epoch/%' GROUP BY contest_id ORDER BY contest_id COLLATE "C";

@@ -15,12 +15,14 @@ from markupsafe import Markup
 from msgspec import UNSET
 
 from schemas.bundle import Result
-from schemas.contest import RankingRules
+from schemas.contest import Level, RankingRules
 from schemas.listing import ContestListing, ContestText, OptionText, Place
 from schemas.outcome import BudgetRounds, RankedRounds
-from service.public import wording
+from service.public import audit_wording, wording
+from service.public.api_description import describe
 from service.public.assets import Assets
-from service.public.languages import SOURCE, Language, formats, load
+from service.public.auditing import Audit, act_of
+from service.public.languages import SOURCE, Formats, Language, formats, load
 from service.public.results import Teller
 from service.public.spec_text import split_spec
 
@@ -42,14 +44,10 @@ class Site:
     """What differs from one installation to the next.
 
     Attributes:
-        territory: Country whose habits numbers and dates follow, such as "US".
-        time_zone: IANA name of the zone that moments are shown in.
         service_urls: Origin of a host that a contest names, where that is not this page's own.
         assist_path: Where browsers without script are helped; `{id}` is the contest. None where nobody does.
     """
 
-    territory: str = "US"
-    time_zone: str = "UTC"
     service_urls: Mapping[str, str] = field(default_factory=dict)
     assist_path: str | None = None
 
@@ -110,7 +108,6 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._zone = ZoneInfo(site.time_zone)
 
     def home(self, contests: Sequence[ContestListing], place: Place, visit: Visit) -> str:
         """Return the first page: what is open, coming and decided."""
@@ -141,14 +138,7 @@ class Pages:
 
     def contest(self, contest: ContestListing, place: Place, visit: Visit) -> str:
         """Return the page of one contest: what is asked, of whom, how it is counted, who sees what."""
-        assist = self._assist(contest)
-        points = [
-            point
-            for point in wording.POINTS
-            if contest.level in point.levels
-            and point.assisted in (None, assist is not None)
-            and (point.rehearsal or not contest.rehearsal)
-        ]
+        points = _points(contest.level, assisted=self._assist(contest) is not None, rehearsal=contest.rehearsal)
         return self._render(
             "contest.html", visit, place, contest=contest, here="contest", parties=wording.PARTIES, points=points
         )
@@ -163,7 +153,7 @@ class Pages:
             here="vote",
             calm=True,
             assist_url=self._assist(contest),
-            data=self._voting_data(contest, visit),
+            data=self._voting_data(contest, place, visit),
         )
 
     def result(
@@ -171,15 +161,15 @@ class Pages:
     ) -> str:
         """Return the page of a published result."""
         language = visit.language
+        say = partial(_say, language)
         teller = Teller(
             contest=contest,
             titles={option.id: _option_words(contest, language.tag, option.id).title for option in contest.options},
-            say=partial(_say, language),
-            formats=self._formats(language),
+            say=say,
+            formats=_formats(language, place),
             rtl=language.direction == "rtl",
         )
         agree = [engine for engine in result.engines if engine.agrees]
-        say = partial(_say, language)
         engines = (
             say("Programs that counted: %(count)s. All got the same number in every round.", count=str(len(agree)))
             if len(agree) == len(result.engines)
@@ -198,6 +188,65 @@ class Pages:
             outcome=teller.tell(rounds, result),
             engines=engines,
             files=[(name, say(label)) for name, label in FILES],
+        )
+
+    def audits(self, contests: Sequence[ContestListing], place: Place, visit: Visit) -> str:
+        """Return the list of contests whose count can be checked, or their log while it grows."""
+        shown = [contest for contest in contests if stage_of(contest, visit.now) != "draft"]
+        shown.sort(key=lambda contest: -contest.closes_at)
+        return self._render("audits.html", visit, place, here="audit", rehearsal=place.rehearsal, contests=shown)
+
+    def audit(self, contest: ContestListing, audit: Audit, place: Place, visit: Visit, *, base_url: str) -> str:
+        """Return the page "Check the count": how to verify, the log, and everything to take along.
+
+        Args:
+            contest: Whose count.
+            audit: What there is of it by now.
+            place: Whose service.
+            visit: Who looks.
+            base_url: The service's address, for commands.
+        """
+        return self._render(
+            "audit.html",
+            visit,
+            place,
+            contest=contest,
+            here="audit",
+            audit=audit,
+            checks=audit_wording.checks(audit.trust),
+            unproven=audit_wording.UNPROVEN,
+            act_of=act_of,
+            notice_words=lambda notice: _words(notice.text, visit.language.tag),
+            address=f"{base_url}/contests/{contest.id}",
+            method_address=f"/methods/{contest.method.split('/')[0]}",
+        )
+
+    def privacy(self, place: Place, visit: Visit) -> str:
+        """Return the page "Who can see what": each party, what could go wrong, and what to do about it."""
+        points = _points(LEVEL, assisted=self.site.assist_path is not None, rehearsal=place.rehearsal)
+        return self._render(
+            "privacy.html", visit, place, here="privacy", rehearsal=place.rehearsal, level=LEVEL,
+            parties=wording.PARTIES, points=points,
+        )  # fmt: skip
+
+    def code(self, contest: ContestListing, place: Place, visit: Visit) -> str:
+        """Return the page "Was my code used?". The code stays in the browser; a signature made with it asks."""
+        data = self._script_data(contest, place, visit, audit_wording.CODE_CLIENT, wording.CLIENT, _CODE_STRINGS)
+        data["issuers"] = [self.site.url_of(host) for host in contest.issuer_hosts]
+        data["hosts"] = contest.issuer_hosts
+        data["closesAt"] = contest.closes_at
+        return self._render("code.html", visit, place, contest=contest, here="code", calm=True, data=data)
+
+    def check(self, contest: ContestListing, place: Place, visit: Visit) -> str:
+        """Return the page "Check my ballot": the browser gets the whole log and searches it by itself."""
+        data = self._script_data(contest, place, visit, audit_wording.CHECK_CLIENT, wording.CLIENT, _ERROR_STRINGS)
+        data["box"] = self.site.url_of(contest.box_host)
+        return self._render("check.html", visit, place, contest=contest, here="check", calm=True, data=data)
+
+    def api(self, document: Mapping[str, Any], place: Place, visit: Visit) -> str:
+        """Return the documentation of the API, from its OpenAPI document."""
+        return self._render(
+            "api.html", visit, place, here="api", rehearsal=place.rehearsal, **describe(document)
         )
 
     def methods(self, known: Sequence[str], place: Place, visit: Visit) -> str:
@@ -244,7 +293,7 @@ class Pages:
     # -- what templates ask for ----------------------------------------------------------
 
     def _render(self, name: str, visit: Visit, place: Place, **values: Any) -> str:
-        language, shown = visit.language, self._formats(visit.language)
+        language, shown = visit.language, _formats(visit.language, place)
         contest: ContestListing | None = values.get("contest")
         context: dict[str, Any] = {
             "_": partial(_say, language),
@@ -264,6 +313,7 @@ class Pages:
             "when": shown.moment,
             "date": shown.date,
             "number": shown.number,
+            "file_size": shown.file_size,
             "ordinal": partial(_ordinal, language),
             "stage_of": lambda which: stage_of(which, visit.now),
             "words": lambda which: _text(which, language.tag)[1],
@@ -286,15 +336,27 @@ class Pages:
             }
         return self._templates.get_template(name).render(context | values)
 
-    def _formats(self, language: Language) -> Any:
-        return formats(language, territory=self.site.territory, zone=self._zone)
-
     def _assist(self, contest: ContestListing) -> str | None:
         if not contest.assisted or self.site.assist_path is None:
             return None
         return self.site.assist_path.replace("{id}", contest.id)
 
-    def _voting_data(self, contest: ContestListing, visit: Visit) -> dict[str, Any]:
+    def _script_data(
+        self, contest: ContestListing, place: Place, visit: Visit,
+        own: Mapping[str, str], shared: Mapping[str, str], borrowed: Sequence[str],
+    ) -> dict[str, Any]:  # fmt: skip
+        """What a script of a small page needs: the contest, how moments are written, and sentences."""
+        language = visit.language
+        strings = {**{key: shared[key] for key in borrowed}, **own}
+        return {
+            "id": contest.id,
+            "ctx": contest.ctx,
+            "locale": _formats(language, place).tag,
+            "timeZone": place.time_zone,
+            "strings": {key: language.translations.gettext(text) for key, text in strings.items()},
+        }
+
+    def _voting_data(self, contest: ContestListing, place: Place, visit: Visit) -> dict[str, Any]:
         """What the script needs, its sentences included. Goes into the page as JSON."""
         language = visit.language
         ranks = contest.ballot.max_ranks if isinstance(contest.ballot, RankingRules) else 0
@@ -315,14 +377,30 @@ class Pages:
             "budget": contest.budget,
             "currency": contest.currency,
             "minorDigits": contest.minor_digits or 0,
-            "locale": self._formats(language).tag,
-            "timeZone": self.site.time_zone,
+            "locale": _formats(language, place).tag,
+            "timeZone": place.time_zone,
             "ordinals": [_ordinal(language, rank) for rank in range(1, ranks + 1)],
             "strings": {key: language.translations.gettext(text) for key, text in wording.CLIENT.items()},
         }
 
 
+LEVEL: Level = "standard"
+"""What this installation runs at: one operator, and pages that say so."""
 _HOME_STRINGS = ("groupEmpty", "groupLength", "groupLetters", "groupCheck")
+_ERROR_STRINGS = ("errorTitle", "oneError", "someErrors")
+_CODE_STRINGS = (*_HOME_STRINGS, *_ERROR_STRINGS, "codeFromLink")
+
+
+def _points(level: Level, *, assisted: bool, rehearsal: bool) -> list[wording.Point]:
+    return [
+        point
+        for point in wording.POINTS
+        if level in point.levels and point.assisted in (None, assisted) and (point.rehearsal or not rehearsal)
+    ]
+
+
+def _formats(language: Language, place: Place) -> Formats:
+    return formats(language, territory=place.territory, zone=ZoneInfo(place.time_zone))
 
 
 def _say(language: Language, text: str, **values: str) -> str:

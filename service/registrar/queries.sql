@@ -63,31 +63,35 @@ SELECT state = 'issuing' AND issues_from <= now AND now < closes_at AS open
    FOR SHARE OF contest;
 
 
--- name: add_issuance
--- Log that a code asked for a token, once. No row when the code is unknown, voided, not handed out, of another class,
--- or was used: the unique key makes the second of two requests wait for the first.
+-- name: add_issuances
+-- Log that codes asked for tokens, each once. No row for a code that is unknown, voided, not handed out, of another
+-- class, or used: the unique key makes the second of two requests wait for the first. In the order of keys, so that
+-- two batches that meet never wait for each other in a circle.
 --   $1 contest_id  text
---   $2 roll_pk     bytea, 32 bytes
---   $3 class       text
---   $4 channel     text
---   $5 requests    text, SHA-256 of each request in hex, joined by spaces
---   $6 sig         bytea, 64 bytes
+--   $2 roll_pks    bytea[], 32 bytes each
+--   $3 classes     text[]
+--   $4 channels    text[]
+--   $5 requests    text[], for each code the SHA-256 of each request in hex, joined by spaces
+--   $6 sigs        bytea[], 64 bytes each
 INSERT INTO registrar.issuance (contest_id, roll_pk, channel, requests, sig)
-SELECT contest_id, roll_pk, $4, $5, $6
-  FROM registrar.roll
- WHERE contest_id = $1 AND roll_pk = $2 AND class = $3 AND handed_out AND NOT voided
+SELECT $1, new.roll_pk, new.channel, new.requests, new.sig
+  FROM unnest($2::bytea[], $3::text[], $4::text[], $5::text[], $6::bytea[])
+       AS new (roll_pk, class, channel, requests, sig)
+  JOIN registrar.roll ON roll.contest_id = $1 AND roll.roll_pk = new.roll_pk AND roll.class = new.class
+ WHERE roll.handed_out AND NOT roll.voided
+ ORDER BY new.roll_pk
 ON CONFLICT DO NOTHING
-RETURNING roll_pk;
+RETURNING roll_pk, requests;
 
 
--- name: find_code
--- A code and what was issued for it.
+-- name: find_codes
+-- Codes and what was issued for each.
 --   $1 contest_id  text
---   $2 roll_pk     bytea, 32 bytes
-SELECT roll.class, roll.handed_out, roll.voided, issuance.requests
+--   $2 roll_pks    bytea[], 32 bytes each
+SELECT roll.roll_pk, roll.class, roll.handed_out, roll.voided, issuance.requests
   FROM registrar.roll
   LEFT JOIN registrar.issuance USING (contest_id, roll_pk)
- WHERE roll.contest_id = $1 AND roll.roll_pk = $2;
+ WHERE roll.contest_id = $1 AND roll.roll_pk = ANY ($2::bytea[]);
 
 
 -- name: hold_for_epoch

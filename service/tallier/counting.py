@@ -1,28 +1,33 @@
-"""The story of the count: two engines of ours, written apart, must agree in every number of every round."""
+"""The story of the count: two engines of ours, written apart, must agree in every number of every round.
+
+A program of other people is asked, too, where one knows the method. It may stop a result, and never makes one.
+"""
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import voting
 from schemas.ballot import Allocation, Approval, Choices, Ranking, Scores
-from schemas.bundle import Engine
+from schemas.bundle import Engine, Opinion
 from schemas.contest import Manifest
 from schemas.outcome import BudgetOutcome, Outcome
 from service.refusals import NotReady
 from voting import methods, plain_count, profile, ties
 from voting.proof import canonical, statement
+from voting.second_count import second_opinion
 
 
 @dataclass(frozen=True)
 class Counted:
-    """A count on which both engines agree: the outcome, the file tally/rounds.json, and who counted."""
+    """A count on which both engines agree: the outcome, the file tally/rounds.json, who counted, and who was asked."""
 
     outcome: Outcome
     rounds: bytes
     engines: tuple[Engine, ...]
+    opinions: tuple[Opinion, ...]
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -30,16 +35,20 @@ class Counted:
         return self.outcome.funded if isinstance(self.outcome, BudgetOutcome) else self.outcome.elected
 
 
-def count(manifest: Manifest, choices: Sequence[Choices], seed: str) -> Counted:
-    """Count a contest with both engines.
+def count(
+    manifest: Manifest, choices: Sequence[Choices], seed: str, *, ask: Callable[..., Opinion] = second_opinion
+) -> Counted:
+    """Count a contest with both engines, and ask a third program about it.
 
     Args:
         manifest: The contest.
         choices: The valid final choices, in any order.
         seed: The drawn seed, from which the lot order follows.
+        ask: Whom to ask about the finished count.
 
     Raises:
-        NotReady: The engines disagree. Ballots may be published then, a result may not.
+        NotReady: The engines disagree, or the third program speaks and disagrees. Ballots may be published then, a
+            result may not.
     """
     method = methods.find(f"{manifest.method.id}/{manifest.method.version}")
     ids = tuple(option.id for option in manifest.options)
@@ -50,7 +59,8 @@ def count(manifest: Manifest, choices: Sequence[Choices], seed: str) -> Counted:
     order = ties.lot_order(ids, ctx=ctx, seed=seed)
     terms = profile.Terms(options=ids, seats=seats, budget=budget, costs=costs, groups=manifest.exclusion_groups)
     merged = Counter(choices)
-    outcome = method.count(profile.merge_counted(merged, ids), terms=terms, order=order)
+    ballots = profile.merge_counted(merged, ids)
+    outcome = method.count(ballots, terms=terms, order=order)
     published = methods.published_rounds(
         outcome, ctx_hex=ctx.hex(), lots=tuple(ties.lot(option, ctx, seed) for option in ids)
     )
@@ -61,6 +71,12 @@ def count(manifest: Manifest, choices: Sequence[Choices], seed: str) -> Counted:
     rounds = canonical.encode(published)
     if not _agree(published, again, outcome):
         raise NotReady(f"two engines disagree on {manifest.slug!r}: the ballots can be published, the result can't")
+    opinion = ask(method.name, ballots, outcome, terms=terms, order=order)
+    if opinion.speaks and not opinion.agrees:
+        raise NotReady(
+            f"{opinion.name} disagrees on {manifest.slug!r} ({opinion.reason}): the ballots can be published, the "
+            "result can't"
+        )
     return Counted(
         outcome=outcome,
         rounds=rounds,
@@ -68,6 +84,7 @@ def count(manifest: Manifest, choices: Sequence[Choices], seed: str) -> Counted:
             Engine(name=name, version=method.name, sha256=_source_hash(name), agrees=True)
             for name in (method.counter.__module__, "voting.plain_count")
         ),
+        opinions=(opinion,),
     )
 
 

@@ -85,8 +85,9 @@ async def _count(conn: asyncpg.Connection, contest_id: str, keys: KeyFolder) -> 
     opened = await asyncio.to_thread(open_ballots, manifest, key, entries, ballots)
     counted = await asyncio.to_thread(count, manifest, opened.choices, draw.seed)
     part = CountPart(
-        engines=counted.engines, chosen=counted.chosen, cast=len(ballots), final=opened.final, invalid=opened.invalid
-    )
+        engines=counted.engines, opinions=counted.opinions, chosen=counted.chosen, cast=len(ballots),
+        final=opened.final, invalid=opened.invalid,
+    )  # fmt: skip
     async with conn.transaction():
         await handover.hand_in(conn, contest_id, "tallier", "ballots.jsonl", opened.lines)
         await handover.hand_in(conn, contest_id, "tallier", "tally/rounds.json", counted.rounds)

@@ -222,7 +222,7 @@ async def running_rooms(trial: Trial) -> AsyncIterator[Rooms]:
         yield rooms
     finally:
         await rooms.box.close()
-        rooms.registrar.close()
+        await rooms.registrar.close()
         for pool in pools.values():
             await asyncio.wait_for(pool.close(), 20)
 

@@ -101,7 +101,7 @@ async def test_the_same_request_gets_the_same_answer(rooms, contest, code):
         await rooms.registrar.issue(contest.id, body),
         await other.issue(contest.id, body),
     }
-    other.close()
+    await other.close()
 
     assert len(answers) == 1
     assert len(await issued(rooms, contest, code)) == 1
@@ -130,7 +130,7 @@ async def test_of_twenty_requests_at_once_one_gets_a_token(rooms, contest, code)
         *((rooms.registrar, other)[at % 2].issue(contest.id, body) for at, body in enumerate(bodies)),
         return_exceptions=True,
     )
-    other.close()
+    await other.close()
 
     assert sorted(type(answer).__name__ for answer in answers) == ["CodeUsed"] * 19 + ["bytes"]
     (row,) = await issued(rooms, contest, code)
@@ -295,7 +295,7 @@ async def test_tokens_are_given_from_issues_from_to_closes_at_and_never_again(ow
         for again in (body, asks(contest.manifest, second)):
             with pytest.raises(ContestNotOpen):
                 await registrar.issue(contest.id, again)
-    fresh.close()
+    await fresh.close()
 
 
 async def test_the_log_has_every_issuance_once_in_drawn_order(own_rooms):
