@@ -3,14 +3,15 @@
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from schemas.contest import HandoutNotice, IncidentNotice, ReplaceNotice
 from voting import bundle
 from voting.checks_contest import issuer_keys
 from voting.errors import InvalidBundle
 from voting.evidence import Evidence, LoggedBallot, NotApplicable, Unread
-from voting.proof import ballot, log, signing, tokens
+from voting.parallel import each
+from voting.proof import ballot, canonical, log, signing, tokens
 from voting.words import plural, settle
 
 _SEAL = "invalid:seal"
@@ -45,10 +46,14 @@ def check_signatures(evidence: Evidence) -> str:
     """V10: each ballot is signed by the key it names, so nobody but the voter can have written it."""
     settle(
         f"line {vote.number} is not signed by its voter's key"
-        for vote in evidence.ballots()
-        if not signing.verify(bytes.fromhex(vote.header.pk), ballot.signed_bytes(vote.header_bytes), vote.signature)
+        for vote, signed in each(_is_signed, evidence.ballots())
+        if not signed
     )
     return f"{plural(evidence.ballot_count, 'signature')} by the voters' own keys"
+
+
+def _is_signed(vote: LoggedBallot) -> bool:
+    return signing.verify(bytes.fromhex(vote.header.pk), ballot.signed_bytes(vote.header_bytes), vote.signature)
 
 
 def check_tokens(evidence: Evidence) -> str:
@@ -64,21 +69,32 @@ def _token_problems(evidence: Evidence) -> Iterator[str]:
         hashlib.sha256(tokens.challenge(issuer.host, evidence.ctx, manifest.box_host)).digest()
         for issuer in manifest.issuers
     ]
-    good: dict[tuple[str, str], tuple[str, ...]] = {}
-    for vote in evidence.ballots():
-        header = vote.header
-        if good.get((header.pk, header.cls)) == header.tok:
-            continue
-        if len(header.tok) != len(keys) or any(header.cls not in spki for spki in keys):
-            raise Unread("V9", "a ballot of no class, or with too few tokens")
-        pk = bytes.fromhex(header.pk)
+
+    def without_token(vote: LoggedBallot) -> str | None:
+        """Return the first issuer whose token is missing; None where all are there."""
+        header, pk = vote.header, bytes.fromhex(vote.header.pk)
         for issuer, spki, challenge, token in zip(manifest.issuers, keys, challenges, vote.tokens, strict=True):
             key = spki[header.cls]
             if not tokens.is_token(key, tokens.token_input(pk, challenge_digest=challenge, spki=key), token):
-                yield f"line {vote.number} has no valid token of {issuer.host} for class {header.cls}"
-                break
-        else:
-            good[header.pk, header.cls] = header.tok
+                return issuer.host
+        return None
+
+    for vote, host in each(without_token, _once_a_voter(evidence, keys)):
+        if host is not None:
+            yield f"line {vote.number} has no valid token of {host} for class {vote.header.cls}"
+
+
+def _once_a_voter(evidence: Evidence, keys: Sequence[Mapping[str, bytes]]) -> Iterator[LoggedBallot]:
+    """Give the ballots whose tokens were not seen before: later revisions carry the same ones."""
+    seen: set[bytes] = set()
+    for vote in evidence.ballots():
+        header = vote.header
+        if len(header.tok) != len(keys) or any(header.cls not in spki for spki in keys):
+            raise Unread("V9", "a ballot of no class, or with too few tokens")
+        known = hashlib.sha256(canonical.encode((header.pk, header.cls, header.tok))).digest()
+        if known not in seen:
+            seen.add(known)
+            yield vote
 
 
 def check_revisions(evidence: Evidence) -> str:

@@ -82,10 +82,11 @@ def check_result(evidence: Evidence) -> str:
             raise InvalidBundle(f"{name} in the result note is {_short(theirs)}, found: {_short(ours)}")
     if not result.engines or not all(engine.agrees for engine in result.engines):
         raise InvalidBundle("the result note names no engine, or one that does not agree")
+    asked = _asked(result)
     same, other = _engines(result)
     words = [f"{same} as here"] if same else []
     words += [f"{', '.join(other)} in another version than here"] if other else []
-    return f"{result.counts.cast:,} cast, {result.counts.final:,} final; counted by {'; '.join(words)}"
+    return f"{result.counts.cast:,} cast, {result.counts.final:,} final; counted by {'; '.join(words)}{asked}"
 
 
 def _expected(evidence: Evidence) -> Iterator[tuple[str, object]]:
@@ -119,6 +120,19 @@ def _expected(evidence: Evidence) -> Iterator[tuple[str, object]]:
     )
     for name in ("elected", "funded"):
         yield name, tuple(evidence.recount[name]) if name in evidence.recount else msgspec.UNSET
+
+
+def _asked(result: Result) -> str:
+    """Return in words what other programs are said to have found; this verifier does not ask them again."""
+    words = ""
+    for opinion in result.opinions if isinstance(result.opinions, tuple) else ():
+        who = f"{opinion.name[:60]} {opinion.version[:30]}".strip()
+        if opinion.speaks != (opinion.agrees is not None) or not opinion.reason:
+            raise InvalidBundle(f"the opinion of {who} in the result note contradicts itself or gives no reason")
+        if opinion.agrees is False:
+            raise InvalidBundle(f"the result note says that {who} disagrees: {_short(opinion.reason)}")
+        words += f"; {who} is said to agree" if opinion.speaks else f"; {who} is silent: {_short(opinion.reason)}"
+    return words
 
 
 def _engines(result: Result) -> tuple[str, list[str]]:

@@ -8,6 +8,7 @@ from schemas.log import Close
 from schemas.roll import IssuanceEntry
 from voting.errors import InvalidBundle, InvalidProof, VotingError
 from voting.evidence import Evidence, TreeHistory, issuance_leaves, prefix_roots
+from voting.parallel import each
 from voting.proof import checkpoint, codes, issuance, log, merkle, note, promise, signing, statement
 from voting.proof.base64s import to_base64
 from voting.proof.checkpoint import Checkpoint
@@ -154,7 +155,7 @@ def _issuance_problems(evidence: Evidence, entries: tuple[IssuanceEntry, ...]) -
     if strange := voided - leaves.keys():
         yield f"a notice voids {min(strange).hex()[:16]}, which is not on the roll"
     seen: set[str] = set()
-    for number, entry in enumerate(entries, start=1):
+    for number, (entry, signed) in enumerate(each(_is_signed, entries), start=1):
         where = f"issuance {number}, code {entry.roll_pk[:16]}"
         pk = bytes.fromhex(entry.roll_pk)
         leaf = leaves.get(pk)
@@ -170,7 +171,7 @@ def _issuance_problems(evidence: Evidence, entries: tuple[IssuanceEntry, ...]) -
             yield f"{where}: this code was voided"
         elif len(entry.requests) != len(manifest.issuers):
             yield f"{where}: {len(entry.requests)} requests for {len(manifest.issuers)} issuers"
-        elif not _is_signed(entry):
+        elif not signed:
             yield f"{where}: the signature is not made with this code"
         seen.add(entry.roll_pk)
 

@@ -14,13 +14,14 @@ import sys
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NoReturn
 
 import msgspec
 
-from schemas.explanation import BudgetExplanation, RankedExplanation
+from schemas.explanation import BudgetExplanation, RankedExplanation, SeatLost, SeatsExplanation
 from schemas.outcome import BudgetOutcome, Draw, Outcome, RankedOutcome
 from voting.budget.greedy import count_greedy
 from voting.errors import InvalidFile, InvalidMethod, VotingError
@@ -207,7 +208,8 @@ def _read_election(args: argparse.Namespace, method: Method) -> _Election:
     if args.budget is not None:
         raise InvalidMethod("--budget is for budget methods; a BLT file has none")
     ranked = read_blt(data, equal_ranks=method.equal_ranks)
-    default = 1 if method.seats == "one" else ranked.seats
+    # where those who stand are fewer than the seats, all of them are elected (SCOTTISH-10)
+    default = 1 if method.seats == "one" else min(ranked.seats, len(ranked.profile.options))
     terms = Terms(ranked.profile.options, seats=default if args.seats is None else args.seats)
     return _Election(kind="ranked", terms=terms, profile=ranked.profile)
 
@@ -312,16 +314,27 @@ def _print_outcome(election: _Election, outcome: Outcome) -> None:
 
 def _print_ranked(election: _Election, outcome: RankedOutcome) -> None:
     options = election.terms.options
-    width = max(len("exhausted"), *map(len, options))
+    width = max(len("lost to rounding" if outcome.quota else "exhausted"), *map(len, options))
+    column = 11 if outcome.quota is None else 17
+    if outcome.quota is not None:
+        print(f"Seats: {election.terms.seats}. Quota: {_votes(outcome.quota)}")
     for stage in outcome.rounds:
         print(f"\nRound {stage.number}")
         held = [(votes, option) for votes, option in zip(stage.tally, options, strict=True) if votes is not None]
-        for votes, option in sorted(held, key=lambda pair: (-int(pair[0]), pair[1])):
+        for votes, option in sorted(held, key=lambda pair: (-Decimal(pair[0]), pair[1])):
             mark = "  elected" if option in stage.elected else "  out" if option in stage.eliminated else ""
-            print(f"  {option:<{width}} {int(votes):>11,}{mark}")
-        print(f"  {'exhausted':<{width}} {int(stage.exhausted):>11,}")
+            print(f"  {option:<{width}} {_votes(votes):>{column}}{mark}")
+        print(f"  {'exhausted':<{width}} {_votes(stage.exhausted):>{column}}")
+        if outcome.quota is not None:
+            print(f"  {'lost to rounding':<{width}} {_votes(stage.lost_to_rounding):>{column}}")
         _print_draws([draw for draw in outcome.draws if draw.round == stage.number])
     print(f"\nElected: {', '.join(outcome.elected)}")
+
+
+def _votes(text: str) -> str:
+    """Votes as published, with a comma at every thousand."""
+    whole, point, decimals = text.partition(".")
+    return f"{int(whole):,}{point}{decimals}"
 
 
 def _print_budget(election: _Election, outcome: BudgetOutcome) -> None:
@@ -345,11 +358,13 @@ def _print_draws(draws: Sequence[Draw]) -> None:
 def _print_explanation(election: _Election, outcome: Outcome) -> None:
     facts = explain(election.profile, outcome, terms=election.terms)
     print("\nWhy")
-    lines = (
-        _ranked_sentences(facts)
-        if isinstance(facts, RankedExplanation)
-        else _budget_sentences(facts, money=election.minor_digits, points=election.point_digits)
-    )
+    match facts:
+        case RankedExplanation():
+            lines = _ranked_sentences(facts)
+        case SeatsExplanation():
+            lines = _seats_sentences(facts)
+        case BudgetExplanation():
+            lines = _budget_sentences(facts, money=election.minor_digits, points=election.point_digits)
     for line in lines:
         print(f"  {line}")
     sys.stdout.flush()
@@ -378,6 +393,41 @@ def _ranked_sentences(facts: RankedExplanation) -> list[str]:
         ending = f" Its ballots: {went}." if went else ""
         lines.append(f"{loss.option} lost in round {loss.round} with {int(loss.votes):,} votes, {why}.{ending}")
     return lines
+
+
+def _seats_sentences(facts: SeatsExplanation) -> list[str]:
+    lines = [f"{facts.seats} to be elected from {facts.ballots:,} ballots: the quota is {_votes(facts.quota)} votes."]
+    for won in facts.won:
+        reached = f"elected in round {won.round} with {_votes(won.votes)} votes"
+        if not won.quota:
+            lines.append(f"{won.option} is {reached}, below the quota: no more options were left than seats.")
+        elif Decimal(won.surplus):
+            lines.append(f"{won.option} is {reached}, {_votes(won.surplus)} more than needed.")
+        else:
+            lines.append(f"{won.option} is {reached}.")
+    lines += [_loss_sentence(lost) for lost in facts.lost]
+    for moved in facts.transfers:
+        went = [f"{_votes(move.votes)} to {move.target}" for move in moved.moves if move.target]
+        went += [f"{_votes(move.votes)} exhausted" for move in moved.moves if move.target is None]
+        if Decimal(moved.lost_to_rounding):
+            went.append(f"{_votes(moved.lost_to_rounding)} lost to rounding")
+        what = "surplus" if moved.surplus else "votes"
+        lines.append(f"After round {moved.after} the {what} of {moved.source} moved: {', '.join(went) or 'none'}.")
+    lines.append(
+        f"Exhausted in the end: {_votes(facts.exhausted)}. Lost to rounding: {_votes(facts.lost_to_rounding)}."
+    )
+    return lines
+
+
+def _loss_sentence(lost: SeatLost) -> str:
+    start = f"{lost.option} lost in round {lost.round} with {_votes(lost.votes)} votes"
+    if not lost.excluded:
+        return f"{start}, {_votes(lost.behind)} behind the last elected."
+    if lost.by_lot:
+        return f"{start}, tied and out by lot."
+    if lost.earlier is not None:
+        return f"{start}, tied, and out by round {lost.earlier}, in which it had the fewest."
+    return f"{start}, {_votes(lost.behind)} behind the next."
 
 
 def _budget_sentences(facts: BudgetExplanation, *, money: int, points: int) -> list[str]:

@@ -4,6 +4,8 @@ Nothing here decides anything, and nothing here is words: pages put the facts in
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 from msgspec import UNSET
@@ -14,9 +16,13 @@ from schemas.explanation import (
     Explanation,
     Move,
     OptionVotes,
+    PaperMoves,
     RankedExplanation,
     RankedLoss,
     RoundMoves,
+    SeatLost,
+    SeatsExplanation,
+    SeatWon,
 )
 from schemas.outcome import BudgetOutcome, BudgetRound, Outcome, RankedOutcome, RankedRound
 from voting.errors import InvalidMethod
@@ -36,6 +42,8 @@ def explain(profile: Profile, outcome: Outcome, *, terms: Terms) -> Explanation:
     """
     if isinstance(outcome, BudgetOutcome):
         return _explain_budget(profile, outcome, terms=terms)
+    if outcome.method == "stv-scottish/1":
+        return _explain_seats(profile, outcome, terms=terms)
     return _explain_ranked(profile, outcome, terms=terms)
 
 
@@ -133,6 +141,124 @@ def _losses(outcome: RankedOutcome, options: Sequence[str], *, drawn: set[tuple[
             for option in out
         ]
     return found
+
+
+# -- several seats: everything follows from the rounds, since one option's papers move at a time -----------
+
+
+def _explain_seats(profile: Profile, outcome: RankedOutcome, *, terms: Terms) -> SeatsExplanation:
+    assert outcome.quota is not None, "a count with surpluses has a quota"
+    quota = Decimal(outcome.quota)
+    rounds = [_held(stage, terms.options) for stage in outcome.rounds]
+    won = [
+        SeatWon(
+            option=option,
+            round=stage.number,
+            votes=str(held[option]),
+            surplus=str(max(held[option] - quota, held[option] * 0)),
+            quota=held[option] >= quota,
+        )
+        for stage, held in zip(outcome.rounds, rounds, strict=True)
+        for option in stage.elected
+    ]
+    last = outcome.rounds[-1]
+    return SeatsExplanation(
+        ballots=profile.ballots,
+        seats=terms.seats,
+        quota=outcome.quota,
+        rounds=len(rounds),
+        first=tuple(
+            OptionVotes(option=option, votes=str(votes))
+            for option, votes in sorted(rounds[0].items(), key=lambda pair: (-pair[1], pair[0]))
+        ),
+        won=tuple(won),
+        lost=(*_excluded(outcome, rounds), *_left_over(outcome, rounds[-1])),
+        transfers=tuple(_papers(outcome, rounds)),
+        exhausted=last.exhausted,
+        lost_to_rounding=last.lost_to_rounding,
+        by_lot=any(draw.decided == "eliminate" for draw in outcome.draws),
+    )
+
+
+def _held(stage: RankedRound, options: Sequence[str]) -> dict[str, Decimal]:
+    """The votes of a round by option, without those excluded before."""
+    return {option: Decimal(votes) for option, votes in zip(options, stage.tally, strict=True) if votes is not None}
+
+
+def _excluded(outcome: RankedOutcome, rounds: Sequence[dict[str, Decimal]]) -> list[SeatLost]:
+    drawn = {(draw.round, option) for draw in outcome.draws if draw.decided == "eliminate" for option in draw.among}
+    seated: set[str] = set()
+    found = []
+    for stage, held in zip(outcome.rounds, rounds, strict=True):
+        seated.update(stage.elected)
+        for option in stage.eliminated:
+            others = [votes for other, votes in held.items() if other not in seated and other != option]
+            behind = min(others) - held[option]
+            by_lot = (stage.number, option) in drawn
+            level = [other for other in held if other not in seated and held[other] == held[option]]
+            found.append(
+                SeatLost(
+                    option=option,
+                    round=stage.number,
+                    votes=str(held[option]),
+                    behind=str(behind),
+                    excluded=True,
+                    earlier=None if behind or by_lot else _deciding_round(option, level, rounds[: stage.number - 1]),
+                    by_lot=by_lot,
+                )
+            )
+    return found
+
+
+def _deciding_round(option: str, level: Sequence[str], earlier: Sequence[dict[str, Decimal]]) -> int | None:
+    """The number of the earlier round after which an option was alone among those level with it, as the lowest."""
+    for number in range(len(earlier), 0, -1):
+        held = earlier[number - 1]
+        level = [other for other in level if held[other] == held[option]]
+        if level == [option]:
+            return number
+    return None  # several remained, so the lot decided
+
+
+def _left_over(outcome: RankedOutcome, held: dict[str, Decimal]) -> list[SeatLost]:
+    last = outcome.rounds[-1]
+    left = sorted((option for option in held if option not in outcome.elected), key=lambda name: (-held[name], name))
+    return [
+        SeatLost(
+            option=option,
+            round=last.number,
+            votes=str(held[option]),
+            behind=str(min(held[winner] for winner in last.elected) - held[option]),
+            excluded=False,
+            earlier=None,
+            by_lot=False,
+        )
+        for option in left
+    ]
+
+
+def _papers(outcome: RankedOutcome, rounds: Sequence[dict[str, Decimal]]) -> list[PaperMoves]:
+    found = []
+    for (stage, before), (after, held) in pairwise(zip(outcome.rounds, rounds, strict=True)):
+        change = {option: held.get(option, votes * 0) - votes for option, votes in before.items()}
+        source = stage.eliminated[0] if stage.eliminated else min(change, key=lambda option: change[option])
+        moves = [Move(source=source, target=option, votes=str(votes)) for option, votes in change.items() if votes > 0]
+        if exhausted := Decimal(after.exhausted) - Decimal(stage.exhausted):
+            moves.append(Move(source=source, target=None, votes=str(exhausted)))
+        found.append(
+            PaperMoves(
+                after=stage.number,
+                source=source,
+                surplus=not stage.eliminated,
+                votes=str(-change[source]),
+                moves=tuple(moves),
+                lost_to_rounding=str(Decimal(after.lost_to_rounding) - Decimal(stage.lost_to_rounding)),
+            )
+        )
+    return found
+
+
+# -- budgets ---------------------------------------------------------------------------------
 
 
 def _explain_budget(profile: Profile, outcome: BudgetOutcome, *, terms: Terms) -> BudgetExplanation:

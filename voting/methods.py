@@ -124,8 +124,8 @@ METHODS: tuple[Method, ...] = (
         kind="ranked",
         ballot_kinds=("ranking",),
         title="Single transferable vote, Scottish rules",
-        rule="Whoever reaches the quota is elected and its surplus moves on at a smaller value; else the option with the "
-        "fewest votes is excluded and its ballots move to the next choice, until all seats are filled.",
+        rule="Whoever reaches the quota is elected and its surplus moves on at a smaller value; else the option with "
+        "the fewest votes is excluded and its ballots move to the next choice, until all seats are filled.",
         seats="several",
         equal_ranks=False,
         counter=count_stv_scottish,

@@ -136,7 +136,9 @@ def _stv_scottish(
     emptied: list[str] = []  # elected ones whose surplus has moved: they keep the quota, and no paper
     excluded: list[str] = []
     moves: list[tuple[str, Fraction, set[str]]] = []  # whose papers moved, at which share, and who could receive
-    worth = {(): Fraction(1)}  # what a paper is worth, by the moves of surpluses that it was in
+    worth: dict[tuple[int, ...], Fraction] = {
+        (): Fraction(1)
+    }  # what a paper is worth, by the moves of surpluses that it was in
     rounds: list[dict[str, Any]] = []
     draws: list[dict[str, Any]] = []
     story: list[dict[str, Fraction]] = []
@@ -300,5 +302,9 @@ def _draw(number: int, tied: Sequence[str], decided: str) -> dict[str, Any]:
     return {"round": number, "among": sorted(tied), "order": list(tied), "decided": decided}
 
 
-_COUNTS: dict[str, Callable[..., dict[str, Any]]] = {"irv/1": _irv, "stv-scottish/1": _stv_scottish, "greedy/1": _greedy}
+_COUNTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "irv/1": _irv,
+    "stv-scottish/1": _stv_scottish,
+    "greedy/1": _greedy,
+}
 """The methods that this engine knows, by name and version."""
