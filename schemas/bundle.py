@@ -29,8 +29,26 @@ class Engine(Record):
     agrees: bool
 
 
+class Opinion(Record, kw_only=True):
+    """What a program of other people says of the count, or why it can't say anything.
+
+    `speaks` tells whether it was asked; then `agrees` says whether it found what was expected of it, else it is None.
+    `reason` says in plain words what was compared, or what keeps it silent. Where no program knows the method, `name`
+    is "none" and `version` empty.
+    """
+
+    name: str
+    version: str
+    speaks: bool
+    agrees: bool | None
+    reason: str
+
+
 class Result(Record, kw_only=True):
-    """The body of the result note: the outcome, bound to the log and to every file of the bundle."""
+    """The body of the result note: the outcome, bound to the log and to every file of the bundle.
+
+    `opinions` is absent in notes from before there were any.
+    """
 
     ctx: Hex32
     size: Count
@@ -38,6 +56,7 @@ class Result(Record, kw_only=True):
     seed: str
     counts: ResultCounts
     engines: tuple[Engine, ...]
+    opinions: tuple[Opinion, ...] | UnsetType = UNSET
     rounds_sha256: Hex32
     elected: tuple[str, ...] | UnsetType = UNSET
     funded: tuple[str, ...] | UnsetType = UNSET

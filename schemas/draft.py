@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from schemas.base import ClassId, ContestId, Count, Hex32, Language, OptionId, Positive, PosixTime, Record
-from schemas.bundle import Engine
+from schemas.bundle import Engine, Opinion
 from schemas.contest import (
     AuditRules,
     BallotRules,
@@ -81,10 +81,14 @@ class TallierPart(Record):
 
 
 class CountPart(Record):
-    """What the tallier hands in beside the files: who counted, what they chose, and what became of the ballots."""
+    """What the tallier hands in beside the files: who counted, what they chose, and what became of the ballots.
+
+    `opinions` is absent where the tallier is of a version that asked nobody.
+    """
 
     engines: tuple[Engine, ...]
     chosen: tuple[str, ...]
     cast: Count
     final: Count
     invalid: dict[str, Count]
+    opinions: tuple[Opinion, ...] | UnsetType = UNSET

@@ -94,4 +94,72 @@ class BudgetExplanation(Record, frozen=True, kw_only=True):
     facts: tuple[BudgetFact, ...]
 
 
-Explanation = RankedExplanation | BudgetExplanation
+class SeatWon(Record, frozen=True):
+    """How an option took a seat.
+
+    `votes` are those in the round in which it was elected, and `surplus` what it had above the quota then, "0.00000"
+    for none. `quota` is False where it took one of the last seats with fewer votes, since no more options were left.
+    """
+
+    option: str
+    round: int
+    votes: str
+    surplus: str
+    quota: bool
+
+
+class SeatLost(Record, frozen=True):
+    """Where an option lost.
+
+    `behind` is how many more votes it needed in that round for a tie: with the lowest that stayed where it was
+    excluded, with the lowest elected in the last round where it was still continuing then. Where that is nothing,
+    `earlier` is the earlier round that decided, or `by_lot` says that the lot did. `excluded` is False for those who
+    were still continuing at the end.
+    """
+
+    option: str
+    round: int
+    votes: str
+    behind: str
+    excluded: bool
+    earlier: int | None
+    by_lot: bool
+
+
+class PaperMoves(Record, frozen=True):
+    """The votes that move between one round and the next, all from one option.
+
+    `surplus` is True where it was elected and keeps the quota, False where it was excluded and keeps nothing. `votes`
+    is what leaves it: the sum of `moves` (target None is exhausted) and of what is lost to rounding.
+    """
+
+    after: int
+    source: str
+    surplus: bool
+    votes: str
+    moves: tuple[Move, ...]
+    lost_to_rounding: str
+
+
+class SeatsExplanation(Record, frozen=True, kw_only=True):
+    """A count with surpluses, in facts.
+
+    `won` is in order of election, `lost` in the order in which options went out, then those left at the end, most votes
+    first. `by_lot` says that the lot decided at least once who was excluded. `first` holds the first round, most votes
+    first.
+    """
+
+    ballots: Count
+    seats: Count
+    quota: str
+    rounds: int
+    first: tuple[OptionVotes, ...]
+    won: tuple[SeatWon, ...]
+    lost: tuple[SeatLost, ...]
+    transfers: tuple[PaperMoves, ...]
+    exhausted: str
+    lost_to_rounding: str
+    by_lot: bool
+
+
+Explanation = RankedExplanation | SeatsExplanation | BudgetExplanation

@@ -82,3 +82,7 @@ class Place(Record):
     tagline: dict[Language, str]
     about: dict[Language, str]
     rehearsal: bool
+    time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "UTC"
+    """IANA name of the zone that pages show moments in."""
+    territory: Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]{2}\Z")] = "US"
+    """Country whose habits numbers and dates follow."""

@@ -76,8 +76,13 @@ class City:
     @property
     def place(self) -> Place:
         """The city as pages name it."""
+        name, tagline, about = (
+            {lang: self.raw[lang][key] for lang in self._languages()} for key in ("name", "tagline", "about")
+        )
         return Place(
-            **{key: {lang: self.raw[lang][key] for lang in self._languages()} for key in ("name", "tagline", "about")},
+            name=name,
+            tagline=tagline,
+            about=about,
             rehearsal=True,
             time_zone=self.raw["city"]["time_zone"],
         )

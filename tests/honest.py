@@ -260,7 +260,8 @@ class Contest:
             if line.open is not None and not line.why
         ]
         costs = tuple(option.cost for option in manifest.options if isinstance(option.cost, int))
-        terms = Terms(ids, budget=budget, costs=costs, groups=manifest.exclusion_groups)
+        seats = manifest.seats if isinstance(manifest.seats, int) else 1
+        terms = Terms(ids, seats=seats, budget=budget, costs=costs, groups=manifest.exclusion_groups)
         outcome = self.method.count(merge(valid, ids), terms=terms, order=ties.lot_order(ids, ctx=self.ctx, seed=seed))
         lots = [ties.lot(option, self.ctx, seed) for option in ids]
         rounds = methods.published_rounds(outcome, ctx_hex=self.ctx.hex(), lots=lots)

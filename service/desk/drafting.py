@@ -160,6 +160,9 @@ def check_draft(draft: ContestDraft, *, where: str) -> None:
     else:
         if not isinstance(draft.seats, int) or draft.seats > len(ids):
             refuse("a ranked contest needs seats, no more than there are options")
+        method = methods.find(f"{draft.method_id}/{draft.method_version}")
+        if method.seats == "one" and draft.seats != 1:
+            refuse(f"{method.name} elects one option, not {draft.seats}: set seats to 1 or take another method")
     for lang in draft.languages:
         text = draft.texts.get(lang)
         if text is None or set(text.options) != set(ids):

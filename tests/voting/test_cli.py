@@ -59,6 +59,32 @@ def test_a_count_explained_in_words(capsys):
     assert "Rice lost in round 2 with 2 votes, 2 behind. Its ballots: 2 to Salad." in out
 
 
+def test_a_count_with_several_seats_in_words(capsys):
+    """Quota, votes with five decimals, what was lost, and why each won or lost."""
+    path = ELECTIONS / "committee" / "ballots.blt"
+    assert main(["tally", str(path), "--method", "stv-scottish", "--explain"]) == 0
+
+    out = capsys.readouterr().out
+    assert "Seats: 3. Quota: 6.00000" in out
+    assert "lost to rounding           0.00013" in out
+    assert "Elected: Ann, Ben, Cas" in out
+    assert "Ben is elected in round 2 with 7.54540 votes, 1.54540 more than needed." in out
+    assert "Cas is elected in round 5 with 5.06897 votes, below the quota" in out
+    assert "Dot lost in round 3 with 2.00000 votes, tied and out by lot." in out
+    moved = "After round 2 the surplus of Ben moved: 0.61443 to Cas, 0.93090 exhausted, 0.00007 lost to rounding."
+    assert moved in out
+
+
+def test_the_number_of_seats_can_be_given(capsys):
+    """--seats goes before what the file says, and can't be more than stand."""
+    path = ELECTIONS / "committee" / "ballots.blt"
+
+    told = answer(capsys, "tally", path, "--method", "stv-scottish", "--seats", "1")
+
+    assert (told["seats"], told["quota"], told["elected"]) == (1, "12.00000", ["Ann"])
+    assert "6 seats for 5 options" in refusal(capsys, "tally", path, "--method", "stv-scottish", "--seats", "6")
+
+
 def test_a_budget_explained_in_words(capsys):
     """What was funded, what was skipped, how much was missing."""
     assert main(["tally", str(NEIGHBORS), "--method", "greedy", "--explain"]) == 0

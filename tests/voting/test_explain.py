@@ -1,7 +1,11 @@
 """Why an option won or lost, as facts."""
 
+import json
+from decimal import Decimal
+
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.ballot import Approval, Ranking
 from tests.voting.made import budget_elections, ranked_elections
@@ -12,6 +16,7 @@ from voting.profile import Terms, merge, ranked_profile, ranking_codes
 
 IRV = find("irv/1")
 GREEDY = find("greedy/1")
+STV = find("stv-scottish/1")
 LUNCH = ("soup", "salad", "pasta", "rice")
 
 
@@ -175,3 +180,85 @@ def test_lost_by_lot_means_another_lot_would_have_funded_it(made):
         first = (fact.option, *(name for name in made.order if name != fact.option))
         other = GREEDY.count(made.profile, terms=made.terms, order=first)
         assert fact.by_lot == (fact.option in other.funded and fact.option not in outcome.funded)
+
+
+BOARD = ("ann", "ben", "cas")
+
+
+def board_facts():
+    """Twelve people fill two seats: the worked example `board` of the method's vectors."""
+    rankings = [("ann", "ben"), ("ann", "cas"), ("ben",), ("cas",)]
+    codes = ranking_codes(rankings, BOARD).repeat([5, 2, 2, 3], axis=0)
+    profile, terms = ranked_profile(codes, options=BOARD), Terms(BOARD, seats=2)
+    return explain(profile, STV.count(profile, terms=terms, order=BOARD), terms=terms)
+
+
+def test_a_count_with_surpluses_in_facts():
+    """Ann has 2 more than the quota; ben was 0.14287 behind cas; cas took the last seat without the quota."""
+    facts = board_facts()
+
+    assert (facts.seats, facts.quota, facts.rounds, facts.by_lot) == (2, "5.00000", 3, False)
+    assert [(won.option, won.round, won.votes, won.surplus, won.quota) for won in facts.won] == [
+        ("ann", 1, "7.00000", "2.00000", True),
+        ("cas", 3, "3.57142", "0.00000", False),
+    ]
+    assert [(lost.option, lost.round, lost.votes, lost.behind, lost.excluded) for lost in facts.lost] == [
+        ("ben", 2, "3.42855", "0.14287", True)
+    ]
+    surplus, papers = facts.transfers
+    assert (surplus.after, surplus.source, surplus.surplus, surplus.votes) == (1, "ann", True, "2.00000")
+    assert [(move.target, move.votes) for move in surplus.moves] == [("ben", "1.42855"), ("cas", "0.57142")]
+    assert surplus.lost_to_rounding == "0.00003"
+    assert (papers.source, papers.surplus, papers.votes) == ("ben", False, "3.42855")
+    assert [(move.target, move.votes) for move in papers.moves] == [(None, "3.42855")]
+
+
+@settings(max_examples=300)
+@given(ranked_elections(most_times=9), st.integers(1, 7))
+def test_every_option_with_seats_has_a_fate_and_every_vote_a_way(made, seats):
+    """Each option won or lost once; a loser's gap is what the rounds say; what moves is what leaves its source."""
+    terms = Terms(made.terms.options, seats=min(seats, len(made.terms.options)))
+    outcome = STV.count(made.profile, terms=terms, order=made.order)
+
+    facts = explain(made.profile, outcome, terms=terms)
+
+    fates = [won.option for won in facts.won] + [lost.option for lost in facts.lost]
+    assert sorted(fates) == sorted(terms.options)
+    assert [won.option for won in facts.won] == list(outcome.elected)
+    drawn = {name for draw in outcome.draws if draw.decided == "eliminate" for name in draw.among}
+    for lost in facts.lost:
+        behind = Decimal(lost.behind)
+        assert behind >= 0
+        assert (behind == 0) == (lost.by_lot or lost.earlier is not None)
+        assert not lost.by_lot or (lost.option in drawn and lost.earlier is None)
+        assert not lost.earlier or lost.earlier < lost.round
+        if lost.excluded:
+            assert lost.option in outcome.rounds[lost.round - 1].eliminated
+    held = dict(zip(terms.options, map(Decimal, outcome.rounds[0].tally), strict=True))
+    for moved, stage in zip(facts.transfers, outcome.rounds[1:], strict=True):
+        parts = sum(Decimal(move.votes) for move in moved.moves)
+        assert parts + Decimal(moved.lost_to_rounding) == Decimal(moved.votes)
+        held[moved.source] -= Decimal(moved.votes)
+        for move in moved.moves:
+            if move.target:
+                held[move.target] += Decimal(move.votes)
+        shown = {name: Decimal(votes or 0) for name, votes in zip(terms.options, stage.tally, strict=True)}
+        assert held == shown
+
+
+def test_a_tie_that_an_earlier_round_decided_is_told_with_that_round():
+    """The vector `narrowing`: b is level with c and d in round 3, with c in round 2, and lower in round 1."""
+    case = next(case for case in json.loads(STV.vectors)["cases"] if case["id"] == "narrowing")
+    options = tuple(case["options"])
+    codes = ranking_codes([ballot["ranking"] for ballot in case["ballots"]], options)
+    weights = codes[:, 0] * 0 + [ballot["count"] for ballot in case["ballots"]]
+    profile, terms = ranked_profile(codes, options=options, weights=weights), Terms(options)
+
+    facts = explain(profile, STV.count(profile, terms=terms, order=case["order"]), terms=terms)
+
+    lost = next(lost for lost in facts.lost if lost.option == "b")
+    assert (lost.round, lost.behind, lost.earlier, lost.by_lot) == (3, "0.00000", 1, False)
+    assert [(lost.option, lost.excluded, lost.behind) for lost in facts.lost[-2:]] == [
+        ("c", False, "9.00000"),
+        ("d", False, "9.00000"),
+    ]

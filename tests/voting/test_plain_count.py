@@ -29,7 +29,8 @@ def plain(outcome):
 def terms_of(case):
     """The terms of a vector, and what the plain engine takes for them."""
     if "budget" not in case:
-        return Terms(tuple(case["options"])), {}
+        seats = case.get("seats", 1)
+        return Terms(tuple(case["options"]), seats=seats), {"seats": seats}
     money = {"budget": case["budget"], "costs": case["costs"], "groups": case["groups"]}
     terms = Terms(
         tuple(case["options"]),
@@ -128,6 +129,7 @@ def test_the_plain_engine_is_the_standard_library_alone():
         ("irv", {}),
         ("irv/2", {}),
         ("irv/1", {"seats": 2}),
+        ("stv-scottish/1", {"seats": 0}),
         ("irv/1", {"order": ["a"]}),
         ("irv/1", {"options": [], "order": []}),
         ("greedy/1", {}),

@@ -1,0 +1,1 @@
+"""Journeys in a real browser, from the first page to the result."""
