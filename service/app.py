@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal, get_args
@@ -17,7 +18,6 @@ from litestar import Litestar, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 
 from schemas.problem import Problem
 from service.box import duties as box_duties
@@ -25,9 +25,10 @@ from service.box import routes as box_routes
 from service.box.casting import Box
 from service.database.pool import acquire, open_pool
 from service.desk import duties as desk_duties
-from service.doors import answer_error, guard, refuse_undeclared
+from service.doors import NO_STORE, answer_error, guard, harden, refuse_undeclared
 from service.keys import KeyFolder, refuse_foreign_keys
-from service.public import api, pages
+from service.measuring import MEDIA_TYPE, Progress, expose
+from service.public import api, pages, store
 from service.refusals import Refused, UnsafeInstallation
 from service.registrar import duties as registrar_duties
 from service.registrar import routes as registrar_routes
@@ -63,11 +64,14 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS) -> Litestar:
         guards=[guard],
         dependencies={"conn": Provide(_provide_conn)},
         lifespan=[_lifespan(settings, rooms)],
+        before_send=[harden(https=settings.base_url.startswith("https://"))],
+        state=State({"base_url": settings.base_url}),
         exception_handlers={Exception: _answer_as_page if "public" in rooms else answer_error},
         openapi_config=OpenAPIConfig(
             title="Weigh In",
             version="1",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            render_plugins=[api.DocumentPlugin(path="/openapi.json")],
+            use_handler_docstrings=True,
             openapi_router=Router("/api", route_handlers=[], opt={"access": "public"}),
         )
         if "public" in rooms
@@ -100,6 +104,18 @@ async def ready(state: State) -> str:
     return "ok"
 
 
+@get("/metrics", opt={"access": "public"}, include_in_schema=False)
+async def metrics(state: State) -> Response[str]:
+    """Numbers for those who keep the service running."""
+    contests: list[Progress] = []
+    if "public" in state.pools:
+        async with acquire(state.pools["public"]) as conn:
+            used = {contest.id: contest.issued for contest in await store.list_contests(conn)}
+            contests = [Progress(*row, codes_used=used.get(row[0], 0)) for row in await store.count_epochs(conn)]
+    text = expose(started_at=state.started_at, pools=state.pools, contests=contests)
+    return Response(text, media_type=MEDIA_TYPE, headers=NO_STORE)
+
+
 def _answer_as_page(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer a browser's page with a page, everything else with a problem document."""
     told = answer_error(request, error)
@@ -109,7 +125,7 @@ def _answer_as_page(request: Request[Any, Any, Any], error: Exception) -> Respon
 
 
 def _handlers(rooms: Sequence[Room]) -> list[Any]:
-    handlers: list[Any] = [live, ready]
+    handlers: list[Any] = [live, ready, metrics]
     if "registrar" in rooms:
         handlers += [registrar_routes.issue, registrar_routes.issued]
     if "box" in rooms:
@@ -123,12 +139,12 @@ def _lifespan(settings: Settings, rooms: Sequence[Room]) -> Callable[[Litestar],
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         _stop_with_parent()
+        app.state.started_at = int(time.time())
         assert settings.database_url is not None, "create_app has checked it"
         host = urlsplit(settings.base_url).netloc
         keys = {room: KeyFolder(settings.data, room) for room in rooms if room != "public"}
         app.state.pools = pools = {
-            room: await open_pool(settings.database_url, room, size=12 if room in ("public", "registrar") else 6)
-            for room in rooms
+            room: await open_pool(settings.database_url, room, size=12 if room == "public" else 8) for room in rooms
         }
         deeds: dict[Room, Deed] = {}
         if "registrar" in rooms:

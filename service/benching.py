@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
+import msgspec
 from granian import Granian
 from granian.constants import Interfaces
 from litestar import Litestar, Request, Response, post
@@ -33,6 +34,7 @@ from schemas.contest import BallotRules, Manifest, RankingRules
 from service import client, serving
 from service.box import casting
 from service.database.embedded import server_programs
+from service.desk.drafting import REAL_EPOCHS
 from service.keys import KeyFolder
 from service.refusals import NotReady
 from service.registrar.issuing import load_signer
@@ -202,7 +204,8 @@ async def bench_cast(
         title="Bench", method=methods.find("irv"), names=OPTIONS, ids=OPTIONS, terms=profile.Terms(OPTIONS),
         rules=make_rules(), ballots=(),
     )  # fmt: skip
-    draft = make_draft(election, slug=SLUG, now=int(time.time()))
+    # Epochs as in a real contest: a rehearsal's end every few seconds.
+    draft = msgspec.structs.replace(make_draft(election, slug=SLUG, now=int(time.time())), epoch=REAL_EPOCHS)
     await rehearsal.add_staff()
     said("making codes", 0, 1)
     codes = await rehearsal.prepare(draft, [("", issues, 0)], cls="resident")

@@ -661,7 +661,7 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _rehearsal(settings: Settings, url: str | None, slug: str) -> Iterator[Rehearsal]:
+def _rehearsal(settings: Settings, url: str | None, slug: str, *, workers: int = 1) -> Iterator[Rehearsal]:
     """Give a rehearsal to replay in: the running one at `url`, or one of its own that is gone afterwards."""
     if url is not None:
         if settings.database_url is None:
@@ -683,7 +683,7 @@ def _rehearsal(settings: Settings, url: str | None, slug: str) -> Iterator[Rehea
             "WEIGHIN_DATA": str(folder),
             "WEIGHIN_BASE_URL": f"http://127.0.0.1:{port}",
         }
-        base_url = stack.enter_context(serving.running(environment, port=port))
+        base_url = stack.enter_context(serving.running(environment, port=port, workers=workers))
         yield Rehearsal(database_url, base_url)
 
 
@@ -696,6 +696,13 @@ def _add_bench(commands: Any) -> None:
     parser.add_argument("--casts", type=int, default=8000, metavar="N", help="ballots in the closed loop (8000)")
     parser.add_argument("--issues", type=int, default=2500, metavar="N", help="tokens to ask for (2500)")
     parser.add_argument("--rate", type=float, default=300, metavar="R", help="arrivals a second in the open loop (300)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="worker processes of the service (one a core)",
+    )
     parser.add_argument("--bundle", type=Path, help="what `bench verify` verifies; by default one that it makes")
     parser.add_argument("--json", action="store_true")
 
@@ -709,7 +716,7 @@ def _bench(args: argparse.Namespace) -> int:
         if args.what == "verify" and args.bundle is not None:
             figures = benching.bench_verify(args.bundle)
         else:
-            rehearsal = stack.enter_context(_rehearsal(settings, None, slug))
+            rehearsal = stack.enter_context(_rehearsal(settings, None, slug, workers=args.workers))
             figures = asyncio.run(
                 benching.bench_cast(
                     rehearsal, settings.data / slug, issues=args.issues, casts=args.casts, rate=args.rate, said=said

@@ -16,12 +16,17 @@ from service.refusals import Refused, TooBusy
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
+WRITERS = 4
+"""Transactions in flight for one queue."""
 DRAIN_SECONDS = 10
 """How long a service that stops waits for what was taken in."""
 
 
 class GroupCommit(Generic[Item, Answer]):
-    """A bounded queue and one writer that empties it, a transaction at a time."""
+    """A bounded queue and a few writers that empty it, a transaction each at a time.
+
+    Several, since most of a commit is waiting for the disk, and the database lets commits that wait share that too.
+    """
 
     def __init__(
         self,
@@ -30,7 +35,7 @@ class GroupCommit(Generic[Item, Answer]):
         batch_max: int,
         waiting_max: int,
     ) -> None:
-        """Make a queue; its writer starts with the first item.
+        """Make a queue; its writers start with the first item.
 
         Args:
             store: Stores a batch in one transaction and returns, after its commit, an answer or a refusal for each.
@@ -40,7 +45,7 @@ class GroupCommit(Generic[Item, Answer]):
         self._store = store
         self._batch_max = batch_max
         self._waiting: asyncio.Queue[tuple[Item, asyncio.Future[Answer]]] = asyncio.Queue(waiting_max)
-        self._writer: asyncio.Task[None] | None = None
+        self._writers: list[asyncio.Task[None]] = []
 
     async def put(self, item: Item) -> Answer:
         """Have an item stored and return its answer.
@@ -49,8 +54,9 @@ class GroupCommit(Generic[Item, Answer]):
             TooBusy: Nothing is known to be stored; the same request again is safe.
             Refused: What `store` says of this item.
         """
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write())
+        if len(self._writers) < WRITERS or any(writer.done() for writer in self._writers):
+            self._writers = [writer for writer in self._writers if not writer.done()]
+            self._writers += [asyncio.create_task(self._write()) for _ in range(WRITERS - len(self._writers))]
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         try:
             self._waiting.put_nowait((item, answer))
@@ -60,11 +66,12 @@ class GroupCommit(Generic[Item, Answer]):
 
     async def close(self) -> None:
         """Finish what is waiting, then stop."""
-        if self._writer is not None:
+        if self._writers:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._waiting.join(), DRAIN_SECONDS)
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
+            for writer in self._writers:
+                writer.cancel()
+            await asyncio.gather(*self._writers, return_exceptions=True)
 
     async def _write(self) -> None:
         while True:

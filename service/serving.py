@@ -50,19 +50,22 @@ def serve(*, host: str, port: int, rooms: Sequence[Room], workers: int, database
 
 
 @contextlib.contextmanager
-def running(environment: Mapping[str, str], *, port: int, stderr: IO[bytes] | None = None) -> Iterator[str]:
+def running(
+    environment: Mapping[str, str], *, port: int, workers: int = 1, stderr: IO[bytes] | None = None
+) -> Iterator[str]:
     """Run `weighin serve` as a child process while the caller works; yield its address.
 
     Args:
         environment: The WEIGHIN_ variables of the child, beside this process's own environment.
         port: Where it listens, on 127.0.0.1.
+        workers: Worker processes.
         stderr: Where its standard error goes; by default where ours goes.
 
     Raises:
         NotReady: It did not come up.
     """
     base_url = f"http://127.0.0.1:{port}"
-    child = start(environment, port=port, stderr=stderr)
+    child = start(environment, port=port, workers=workers, stderr=stderr)
     try:
         wait_until_ready(base_url, child)
         yield base_url
@@ -70,10 +73,12 @@ def running(environment: Mapping[str, str], *, port: int, stderr: IO[bytes] | No
         stop(child)
 
 
-def start(environment: Mapping[str, str], *, port: int, stderr: IO[bytes] | None = None) -> "subprocess.Popen[bytes]":
+def start(
+    environment: Mapping[str, str], *, port: int, workers: int = 1, stderr: IO[bytes] | None = None
+) -> "subprocess.Popen[bytes]":
     """Start `weighin serve` as a child that ends with this process."""
     return subprocess.Popen(
-        [sys.executable, "-m", "service", "serve", "--host", "127.0.0.1", "--port", str(port)],
+        [sys.executable, "-m", "service", "serve", "--port", str(port), "--workers", str(workers)],
         env={**os.environ, **environment},
         cwd=Path(__file__).resolve().parents[1],
         stdout=subprocess.DEVNULL,
