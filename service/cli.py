@@ -197,6 +197,7 @@ def _demo(args: argparse.Namespace) -> int:
     base_url = f"http://127.0.0.1:{args.port}"
     os.environ.setdefault("WEIGHIN_BASE_URL", base_url)
     settings = read_settings(os.environ)
+    serving.refuse_taken_port("127.0.0.1", args.port)
     signal.signal(signal.SIGTERM, _interrupt)
     folder = settings.data / "demo"
     memory = folder / "demo.json"
@@ -305,6 +306,7 @@ def _serve(args: argparse.Namespace) -> int:
     settings = read_settings(os.environ)
     if args.workers < 1:
         raise InvalidRequest("--workers must be 1 or more")
+    serving.refuse_taken_port(args.host, args.port)
     with _database(settings) as url:
         if settings.database_url is None:
             asyncio.run(installing.install(url))

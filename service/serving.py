@@ -17,7 +17,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from service.app import ROOMS_VARIABLE, Room
-from service.refusals import NotReady
+from service.refusals import InvalidRequest, NotReady
 
 START_SECONDS = 60.0
 
@@ -115,6 +115,19 @@ def stop(child: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait(5)
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Check that nobody listens where the service will.
+
+    Raises:
+        InvalidRequest: Somebody does, or it can't be listened on.
+    """
+    try:
+        with socket.create_server((host, port), reuse_port=False):
+            pass
+    except OSError as error:
+        raise InvalidRequest(f"port {port} of {host}: {error.strerror or error}; choose another one by --port") from None
 
 
 def free_port() -> int:
