@@ -127,7 +127,8 @@ def refuse_taken_port(host: str, port: int) -> None:
         with socket.create_server((host, port), reuse_port=False):
             pass
     except OSError as error:
-        raise InvalidRequest(f"port {port} of {host}: {error.strerror or error}; choose another one by --port") from None
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise InvalidRequest(f"port {port} of {host}: {reason}; choose another one by --port") from None
 
 
 def free_port() -> int:
