@@ -4,6 +4,10 @@ import type { World } from "./client/casting.ts";
 import { parseCode, WrongCode } from "./client/code.ts";
 import { DeviceStore, memoryShelf } from "./client/storage.ts";
 import type { Shelf } from "./client/storage.ts";
+import { BallotCheck } from "./elements/ballot-check/ballot-check.ts";
+import type { CheckData } from "./elements/ballot-check/ballot-check.ts";
+import { CodeCheck } from "./elements/code-check/code-check.ts";
+import type { CodeData } from "./elements/code-check/code-check.ts";
 import { codeErrors } from "./elements/code-field/code-field.ts";
 import type { VotingData } from "./elements/voting-page/page.ts";
 import { find } from "./elements/voting-page/page.ts";
@@ -15,9 +19,13 @@ const world: World = {
   wait: (milliseconds) => new Promise((done) => setTimeout(done, milliseconds)),
 };
 
+// Before anything is forgotten: a ballot without a promise may be looked for after the close.
+startBallotCheck();
 forgetClosedContest();
 startHomeForm();
 startVotingPage();
+startCodeCheck();
+startCopies();
 
 /** Erase what this device kept for a contest that has closed. */
 function forgetClosedContest(): void {
@@ -63,6 +71,36 @@ function startVotingPage(): void {
   }
   const data = read<VotingData>("voting-data");
   new VotingPage(root, data, world, shelf(() => localStorage), shelf(() => sessionStorage)).start();
+}
+
+/** The page "Was my code used?". */
+function startCodeCheck(): void {
+  const root = document.querySelector<HTMLElement>("[data-code-check]");
+  if (root === null || document.getElementById("code-data") === null) return;
+  new CodeCheck(root, read<CodeData>("code-data"), world, shelf(() => localStorage)).start();
+}
+
+/** The page "Find my ballot". */
+function startBallotCheck(): void {
+  const root = document.querySelector<HTMLElement>("[data-ballot-check]");
+  if (root === null || document.getElementById("check-data") === null) return;
+  new BallotCheck(root, read<CheckData>("check-data"), world, shelf(() => localStorage)).start();
+}
+
+/** Buttons that copy a command; the browser allows it on secure pages only. */
+function startCopies(): void {
+  if (navigator.clipboard === undefined) return;
+  for (const button of document.querySelectorAll<HTMLElement>("[data-copy]")) {
+    const [line, source] = [button.parentElement, document.getElementById(button.dataset["copy"] ?? "")];
+    const said = line?.querySelector<HTMLElement>("[data-copied]");
+    if (line === null || source === null || said === null || said === undefined) continue;
+    line.hidden = false;
+    button.addEventListener("click", () => {
+      void navigator.clipboard.writeText(source.textContent ?? "").then(() => {
+        said.textContent = said.dataset["copied"] ?? "";
+      });
+    });
+  }
 }
 
 function read<T>(id: string): T {

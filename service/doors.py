@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -11,6 +12,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
+from litestar.types import Message, Scope
 
 from schemas.problem import Problem
 from service.problems import RETRY_AFTER_SECONDS, make_problem, problem_of
@@ -19,6 +21,33 @@ _log = logging.getLogger("weighin")
 ACCESS = ("public", "voter")
 """Who may use a route: everyone; a voter, who proves it by what they send."""
 NO_STORE = {"cache-control": "no-store"}
+
+
+HARDENED = {
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"referrer-policy": b"no-referrer",
+    b"x-content-type-options": b"nosniff",
+}
+"""What every answer says that does not say it in its own way, as pages do."""
+HSTS = {b"strict-transport-security": b"max-age=31536000"}
+"""Added where browsers reach us by https."""
+
+
+def harden(*, https: bool) -> Callable[[Message, Scope], Awaitable[None]]:
+    """Return a hook that puts security headers on every answer, errors and answers of the framework included.
+
+    Args:
+        https: Whether browsers reach the service by https.
+    """
+    extra = tuple((HARDENED | (HSTS if https else {})).items())
+
+    async def add_headers(message: Message, _scope: Scope) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message["headers"])
+            there = {name.lower() for name, _ in headers}
+            message["headers"] = headers + [pair for pair in extra if pair[0] not in there]
+
+    return add_headers
 
 
 def canonical_answer(body: bytes, *, status_code: int = 200) -> Response[bytes]:

@@ -35,14 +35,27 @@ export async function getText(fetch: Fetch, url: string): Promise<string> {
   return (await ask(fetch, url, { ...QUIET, method: "GET" })).text();
 }
 
+/** Return the bytes at a URL. Throws Refused or NoAnswer. */
+export async function getBytes(fetch: Fetch, url: string): Promise<Uint8Array> {
+  const response = await ask(fetch, url, { ...QUIET, method: "GET" });
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    throw new NoAnswer(String(error));
+  }
+}
+
 /** Send a body of canonical JSON and return one text field of the answer. Throws Refused or NoAnswer. */
 export async function post(fetch: Fetch, url: string, body: string, field: string): Promise<string> {
-  const headers = { "content-type": "application/json" };
-  const response = await ask(fetch, url, { ...QUIET, method: "POST", headers, body });
-  const answer = await json(response);
-  const value = answer[field];
+  const value = (await postForObject(fetch, url, body))[field];
   if (typeof value !== "string") throw new NoAnswer(`the answer has no ${field}`);
   return value;
+}
+
+/** Send a body of canonical JSON and return the answer, a JSON object. Throws Refused or NoAnswer. */
+export async function postForObject(fetch: Fetch, url: string, body: string): Promise<Record<string, unknown>> {
+  const headers = { "content-type": "application/json" };
+  return json(await ask(fetch, url, { ...QUIET, method: "POST", headers, body }));
 }
 
 async function ask(fetch: Fetch, url: string, init: RequestInit): Promise<Response> {

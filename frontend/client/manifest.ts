@@ -28,6 +28,11 @@ export interface Manifest {
   readonly issuers: readonly { readonly host: string; readonly spki: { readonly [cls: string]: string } }[];
   readonly box_host: string;
   readonly box_vkey: string;
+  readonly log_origin: string;
+  readonly log_vkey: string;
+  readonly log_time_vkey: string;
+  /** Lines of a C2SP tlog-policy. */
+  readonly policy: readonly string[];
   readonly seal_key: string;
   readonly max_rev: number;
   readonly body_size: number;

@@ -51,9 +51,13 @@ async def _hand_in_keys(conn: asyncpg.Connection, contest_id: str, keys: KeyFold
 async def _refuse_fragile(conn: asyncpg.Connection) -> None:
     """Refuse a database that could lose what it acknowledged.
 
+    Our own connections wait for the disk anyway; a server that is told not to is refused all the same, because nobody
+    else's connection would: a clerk's, a backup's, a program's to come.
+
     Raises:
         UnsafeInstallation: fsync, full_page_writes, data_checksums or synchronous_commit is off.
     """
-    off = [row["name"] for row in await conn.fetch(_SQL["read_durability"]) if row["setting"] in ("off", "local")]
+    rows = await conn.fetch(_SQL["read_durability"])
+    off = [row["name"] for row in rows if {row["setting"], row["server_has"]} & {"off", "local"}]
     if off:
         raise UnsafeInstallation(f"the database could lose ballots: turn on {', '.join(off)}")

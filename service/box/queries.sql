@@ -140,8 +140,9 @@ UPDATE box.contest SET state = 'closed' WHERE contest_id = $1 AND state = 'open'
 
 
 -- name: read_durability
--- The settings without which an acknowledged ballot could be lost.
-SELECT name, setting FROM pg_settings
+-- The settings without which an acknowledged ballot could be lost: as they are for this connection, and as the server,
+-- the database or the role has them (`server_has`).
+SELECT name, setting, reset_val AS server_has FROM pg_settings
  WHERE name IN ('fsync', 'full_page_writes', 'data_checksums', 'synchronous_commit') ORDER BY name;
 
 

@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from service.database.queries import load
 from service.refusals import TooBusy
 
+_SQL = load("database")
 ACQUIRE_SECONDS = 5.0
 _SETTINGS = {
     "application_name": "weighin",
-    "synchronous_commit": "on",
     "jit": "off",
     "statement_timeout": "60s",
     "lock_timeout": "20s",
@@ -36,7 +37,7 @@ async def open_pool(url: str, room: str | None, *, size: int = 8) -> asyncpg.Poo
     """
     role = {} if room is None else {"role": f"weighin_{room}"}
     return await asyncpg.create_pool(
-        url, min_size=0, max_size=size, timeout=10, command_timeout=90, reset=_no_reset,
+        url, min_size=0, max_size=size, timeout=10, command_timeout=90, init=_wait_for_disk, reset=_no_reset,
         server_settings=_SETTINGS | role,
     )  # fmt: skip
 
@@ -66,6 +67,11 @@ async def acquire(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         raise TooBusy("the database was lost for a moment; try again") from error
     finally:
         await pool.release(conn)
+
+
+async def _wait_for_disk(conn: asyncpg.Connection) -> None:
+    """Have every commit wait for the disk. Said once connected, so that what the server would do stays to be read."""
+    await conn.execute(_SQL["wait_for_disk"])
 
 
 async def _no_reset(_conn: asyncpg.Connection) -> None:

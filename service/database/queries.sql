@@ -70,3 +70,8 @@ SELECT pg_catalog.set_config('lock_timeout', '500ms', true);
 --   $3 sha256  bytea, 32 bytes, of the file
 INSERT INTO weighin.migrations (number, name, sha256)
 VALUES ($1, $2, $3);
+
+
+-- name: wait_for_disk
+-- Answer a commit when it is on disk, whatever the server, the database or the role says.
+SET synchronous_commit = on;

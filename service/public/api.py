@@ -8,10 +8,13 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.enums import OpenAPIMediaType
+from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.params import FromPath
 
 from schemas.listing import ContestListing
 from service.public import store
+from service.public.api_description import complete
 from service.refusals import NotFound
 
 Asker = Request[Any, Any, State]
@@ -44,6 +47,14 @@ async def read_manifest(
 ) -> Response[bytes]:
     """The signed manifest, a note."""
     return await _file(request, conn, contest_id, "manifest.note", FRESH)
+
+
+@get("/api/v1/contests/{contest_id:str}/notices", opt={"access": "public"})
+async def list_notices(conn: NamedDependency[asyncpg.Connection], contest_id: FromPath[str]) -> Response[bytes]:
+    """The signed notices, oldest first: a list of notes."""
+    await store.find_contest(conn, contest_id)
+    notices = [note.decode() for note in await store.read_notices(conn, contest_id)]
+    return Response(_encoder.encode(notices), media_type="application/json", headers=FRESH)
 
 
 @get("/api/v1/contests/{contest_id:str}/policy", opt={"access": "public"})
@@ -114,6 +125,17 @@ async def read_one_file(
     return await _file(request, conn, contest_id, name.lstrip("/"), FRESH)
 
 
+class DocumentPlugin(OpenAPIRenderPlugin):
+    """Serves the OpenAPI document, completed; pages for people are our own."""
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(path=path, media_type=OpenAPIMediaType.OPENAPI_JSON)
+
+    def render(self, request: Asker, openapi_schema: dict[str, Any]) -> bytes:
+        """Return the document as bytes."""
+        return msgspec.json.encode(complete(openapi_schema, base_url=request.app.state.base_url))
+
+
 def _json(value: ContestListing | list[ContestListing]) -> Response[bytes]:
     return Response(_encoder.encode(value), media_type="application/json", headers=FRESH)
 
@@ -162,6 +184,7 @@ def _range(text: str, size: int) -> tuple[int, int] | None:
 
 
 ROUTES = (
-    list_contests, find_contest, read_manifest, read_policy, read_roll, read_checkpoint, read_epoch,
+    list_contests, find_contest, read_manifest, list_notices, read_policy, read_roll,
+    read_checkpoint, read_epoch,
     read_issuance_checkpoint, read_outcome, read_bundle, read_one_file,
 )  # fmt: skip

@@ -74,7 +74,7 @@ def checks(trust: Trust) -> tuple[CheckWords, ...]:
         "V11": issuers,
         "V13": N_("Whoever opens the ballots, about one that they say does not open. Its voter can show otherwise"),
         "V15": issuers,
-        "V16": _REPORT,
+        "V16": N_("Does not apply"),
         "V17": N_("Those who watched the dice")
         if trust.dice
         else N_("The operator, by holding back ballots that it had not promised"),
@@ -132,7 +132,7 @@ CHECK_CLIENT = {
     ),
     "working": N_("Downloading the whole log and searching it here. This can take a few seconds."),
     "found": N_("Your ballot is in the log."),
-    "foundWhere": N_("It is entry {entry} of {size}, in the state that the log signed on {time}."),
+    "foundWhere": N_("It is entry {entry}, counted from 0, of {size}, in the state that the log signed on {time}."),
     "foundNext": N_(
         "If you voted more than once, each ballot has its own mark. Only the last one counts. After the result you can"
         " follow it through the count on your own computer."
@@ -156,11 +156,10 @@ CHECK_CLIENT = {
     "pendingHere": N_("This device holds a ballot that was not confirmed. Its mark is filled in."),
     "markFromLink": N_("The mark came with the link. You do not need to paste it."),
     "badLog": N_(
-        "The log that the server sent does not fit its own signature. Please tell the clerk's desk, and save this"
-        " page."
+        "The log that the server sent does not fit its own signature. Please tell the clerk's desk, and save this page."
     ),
     "noAnswer": CODE_CLIENT["noAnswer"],
     "wrongManifest": CODE_CLIENT["wrongManifest"],
     "failed": CODE_CLIENT["failed"],
 }
-"""What the page "Check my ballot" says beside the words for errors. `{name}` is filled in by the script."""
+"""What the page "Find my ballot" says beside the words for errors. `{name}` is filled in by the script."""

@@ -114,15 +114,15 @@ class Formats:
         return _plain(pattern.apply(value, self.locale, currency=currency, currency_digits=False))
 
     def file_size(self, size: int) -> str:
-        """Return a size in bytes in the unit that suits it, such as "7.7 MB": steps of 1,000, three digits at most."""
-        value, unit = Decimal(size), "byte"
-        for larger in ("kilobyte", "megabyte", "gigabyte"):
+        """Return a size in bytes in the unit that suits it, such as "7.7 MB": steps of 1,000, 0.1 kB at least."""
+        value, unit = Decimal(size) / 1000, "kilobyte"
+        for larger in ("megabyte", "gigabyte"):
             if value < 1000:
                 break
             value, unit = value / 1000, larger
-        digits = Decimal(1) if unit == "byte" or value >= 10 else Decimal("0.1")
+        value = max(value, Decimal("0.1")).quantize(Decimal(1) if value >= 10 else Decimal("0.1"))
         name = f"digital-{unit}"
-        return _plain(format_unit(value.quantize(digits), name, length="short", format="#,##0.#", locale=self.locale))
+        return _plain(format_unit(value, name, length="short", format="#,##0.#", locale=self.locale))
 
     def date(self, at: int) -> str:
         """Return the day of a moment, with its weekday."""

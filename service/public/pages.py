@@ -10,12 +10,14 @@ from litestar import Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect
 
 from schemas.bundle import Result
 from schemas.listing import ContestListing
 from schemas.outcome import BudgetRounds, RankedRounds
 from schemas.problem import Problem
 from service.public import store
+from service.public.api_description import complete, problem_types
 from service.public.assets import Assets, load_assets
 from service.public.languages import load, negotiate
 from service.public.rendering import FILES, Pages, Site, Visit
@@ -112,6 +114,78 @@ def create_pages_router(site: Site | None = None, assets: Assets | None = None) 
         }
         return Response(body, media_type=DOWNLOADS.get(suffix, DOWNLOADS[".txt"]), headers=headers)
 
+    @get("/audit", opt={"access": "public"}, include_in_schema=False)
+    async def audit_list(
+        request: Asker, conn: NamedDependency[asyncpg.Connection], lang: FromQuery[str | None] = None
+    ) -> Response[bytes]:
+        """Every contest whose count can be checked."""
+        contests = await store.list_contests(conn)
+        visit = await _visit(pages, request, conn, lang)
+        return _page(pages, pages.audits(contests, await store.read_place(conn), visit), visit)
+
+    @get("/contests/{contest_id:str}/audit", opt={"access": "public"}, include_in_schema=False)
+    async def audit(
+        request: Asker,
+        conn: NamedDependency[asyncpg.Connection],
+        contest_id: FromPath[str],
+        lang: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        """How to check a count, and everything that is needed for it."""
+        listing = await store.find_contest(conn, contest_id)
+        visit = await _visit(pages, request, conn, lang)
+        found = await store.read_audit(conn, listing)
+        return _page(pages, pages.audit(listing, found, await store.read_place(conn), visit), visit)
+
+    @get("/contests/{contest_id:str}/code", opt={"access": "public"}, include_in_schema=False)
+    async def code(
+        request: Asker,
+        conn: NamedDependency[asyncpg.Connection],
+        contest_id: FromPath[str],
+        lang: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        """Where the holder of a code asks whether it was used."""
+        listing = await store.find_contest(conn, contest_id)
+        visit = await _visit(pages, request, conn, lang)
+        html = pages.code(listing, await store.read_place(conn), visit)
+        return _page(pages, html, visit, contest=listing, cache="no-store")
+
+    @get("/contests/{contest_id:str}/check", opt={"access": "public"}, include_in_schema=False)
+    async def check(
+        request: Asker,
+        conn: NamedDependency[asyncpg.Connection],
+        contest_id: FromPath[str],
+        lang: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        """Where a voter looks for a ballot in the log. The search is the browser's; nobody asks us for a ballot."""
+        listing = await store.find_contest(conn, contest_id)
+        visit = await _visit(pages, request, conn, lang)
+        html = pages.check(listing, await store.read_place(conn), visit)
+        return _page(pages, html, visit, contest=listing, cache="no-store")
+
+    @get("/privacy", opt={"access": "public"}, include_in_schema=False)
+    async def privacy(
+        request: Asker, conn: NamedDependency[asyncpg.Connection], lang: FromQuery[str | None] = None
+    ) -> Response[bytes]:
+        """Who can see what, and what could go wrong."""
+        visit = await _visit(pages, request, conn, lang)
+        return _page(pages, pages.privacy(await store.read_place(conn), visit), visit)
+
+    @get("/api/docs", opt={"access": "public"}, include_in_schema=False)
+    async def api_docs(
+        request: Asker, conn: NamedDependency[asyncpg.Connection], lang: FromQuery[str | None] = None
+    ) -> Response[bytes]:
+        """The API's documentation, made from its OpenAPI document."""
+        document = complete(request.app.openapi_schema.to_schema(), base_url=_base_url(request))
+        visit = await _visit(pages, request, conn, lang)
+        return _page(pages, pages.api(document, await store.read_place(conn), visit), visit)
+
+    @get("/problems/{slug:str}", opt={"access": "public"}, include_in_schema=False)
+    async def problem_type(slug: FromPath[str]) -> Redirect:
+        """What the type of a problem leads to: its line in the documentation."""
+        if slug not in {problem.slug for problem in problem_types()}:
+            raise NotFound(f"there is no problem {slug!r}")
+        return Redirect(f"/api/docs#problem-{slug}", status_code=302)
+
     @get("/methods", opt={"access": "public"}, include_in_schema=False)
     async def method_list(
         request: Asker, conn: NamedDependency[asyncpg.Connection], lang: FromQuery[str | None] = None
@@ -149,7 +223,10 @@ def create_pages_router(site: Site | None = None, assets: Assets | None = None) 
             raise NotFound(f"there is no file {name!r}")
         return Response(asset.body, media_type=asset.media_type, headers=STATIC_HEADERS)
 
-    handlers = [home, contest, vote, result, file, method_list, method, vectors, static]
+    handlers = [
+        home, contest, vote, result, file, method_list, method, vectors, static,
+        audit_list, audit, code, check, privacy, api_docs, problem_type,
+    ]  # fmt: skip
     return Router("/", route_handlers=handlers)
 
 
@@ -198,6 +275,12 @@ def security_headers(pages: Pages, contest: ContestListing | None = None) -> Map
         "referrer-policy": "no-referrer",
         "x-content-type-options": "nosniff",
     }
+
+
+def _base_url(request: Asker) -> str:
+    """The service's address as the settings have it; in a test without settings, as it was called."""
+    base_url: str = request.app.state.get("base_url", "") or str(request.base_url)
+    return base_url.rstrip("/")
 
 
 async def _visit(pages: Pages, request: Asker, conn: asyncpg.Connection, lang: str | None) -> Visit:

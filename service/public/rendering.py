@@ -28,6 +28,7 @@ from service.public.spec_text import split_spec
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 FINGERPRINT_DIGITS = 20
+ROOT_DIGITS = 16
 FILES = (
     ("manifest.note", wording.N_("The rules that were fixed and signed: the manifest")),
     ("result.note", wording.N_("The signed result")),
@@ -196,16 +197,8 @@ class Pages:
         shown.sort(key=lambda contest: -contest.closes_at)
         return self._render("audits.html", visit, place, here="audit", rehearsal=place.rehearsal, contests=shown)
 
-    def audit(self, contest: ContestListing, audit: Audit, place: Place, visit: Visit, *, base_url: str) -> str:
-        """Return the page "Check the count": how to verify, the log, and everything to take along.
-
-        Args:
-            contest: Whose count.
-            audit: What there is of it by now.
-            place: Whose service.
-            visit: Who looks.
-            base_url: The service's address, for commands.
-        """
+    def audit(self, contest: ContestListing, audit: Audit, place: Place, visit: Visit) -> str:
+        """Return the page "Check the count": how to verify, the log, and everything to take along."""
         return self._render(
             "audit.html",
             visit,
@@ -217,7 +210,6 @@ class Pages:
             unproven=audit_wording.UNPROVEN,
             act_of=act_of,
             notice_words=lambda notice: _words(notice.text, visit.language.tag),
-            address=f"{base_url}/contests/{contest.id}",
             method_address=f"/methods/{contest.method.split('/')[0]}",
         )
 
@@ -235,19 +227,17 @@ class Pages:
         data["issuers"] = [self.site.url_of(host) for host in contest.issuer_hosts]
         data["hosts"] = contest.issuer_hosts
         data["closesAt"] = contest.closes_at
+        data["closed"] = stage_of(contest, visit.now) not in ("soon", "open")
         return self._render("code.html", visit, place, contest=contest, here="code", calm=True, data=data)
 
     def check(self, contest: ContestListing, place: Place, visit: Visit) -> str:
-        """Return the page "Check my ballot": the browser gets the whole log and searches it by itself."""
+        """Return the page "Find my ballot": the browser gets the whole log and searches it by itself."""
         data = self._script_data(contest, place, visit, audit_wording.CHECK_CLIENT, wording.CLIENT, _ERROR_STRINGS)
-        data["box"] = self.site.url_of(contest.box_host)
         return self._render("check.html", visit, place, contest=contest, here="check", calm=True, data=data)
 
     def api(self, document: Mapping[str, Any], place: Place, visit: Visit) -> str:
         """Return the documentation of the API, from its OpenAPI document."""
-        return self._render(
-            "api.html", visit, place, here="api", rehearsal=place.rehearsal, **describe(document)
-        )
+        return self._render("api.html", visit, place, here="api", rehearsal=place.rehearsal, **describe(document))
 
     def methods(self, known: Sequence[str], place: Place, visit: Visit) -> str:
         """Return the list of counting methods; those in `known` have published rules here."""
@@ -318,6 +308,7 @@ class Pages:
             "stage_of": lambda which: stage_of(which, visit.now),
             "words": lambda which: _text(which, language.tag)[1],
             "text_lang": partial(_text_lang, language),
+            "short": lambda digits: _grouped(digits[:ROOT_DIGITS]),
             "option_words": lambda which, option: _option_words(which, language.tag, option),
             "money": lambda which, amount: shown.money(
                 amount, currency=which.currency or "USD", minor_digits=which.minor_digits or 0

@@ -7,7 +7,17 @@ from schemas.listing import ContestListing, Place
 from schemas.turnout import Turnout
 from service import published
 from service.database.queries import load
+from service.public.auditing import (
+    Audit,
+    list_downloads,
+    read_manifest,
+    read_notice,
+    read_state,
+    read_states,
+    trust_of,
+)
 from service.refusals import NotFound
+from voting import bundle
 
 _SQL = load("public")
 
@@ -56,6 +66,41 @@ async def read_file(conn: asyncpg.Connection, contest_id: str, name: str) -> byt
         NotFound: It is not published, or not yet.
     """
     return await published.read(conn, contest_id, name)
+
+
+async def read_audit(conn: asyncpg.Connection, contest: ContestListing) -> Audit:
+    """Return what there is to check a contest by.
+
+    Raises:
+        NotFound: The contest has no manifest yet.
+    """
+    sizes = {row["name"]: row["size"] for row in await conn.fetch(_SQL["list_sizes"], contest.id)}
+    manifest = read_manifest(await published.read(conn, contest.id, bundle.MANIFEST))
+    if bundle.LOG_CHECKPOINTS in sizes:
+        states = read_states(await published.read(conn, contest.id, bundle.LOG_CHECKPOINTS))[::-1]
+    elif bundle.LOG_CHECKPOINT in sizes:
+        states = (read_state(await published.read(conn, contest.id, bundle.LOG_CHECKPOINT)),)
+    else:
+        states = ()
+    is_published = bundle.RESULT in sizes
+    return Audit(
+        published=is_published,
+        trust=trust_of(manifest),
+        states=states,
+        downloads=list_downloads(sizes, contest.issuer_hosts, published=is_published),
+        notices=tuple(map(read_notice, await read_notices(conn, contest.id))),
+    )
+
+
+async def read_notices(conn: asyncpg.Connection, contest_id: str) -> list[bytes]:
+    """Return the signed notices of a contest, oldest first."""
+    names = [name for name in await published.names(conn, contest_id) if name.startswith("notices/")]
+    return [await published.read(conn, contest_id, name) for name in names]
+
+
+async def count_epochs(conn: asyncpg.Connection) -> list[tuple[str, int, int]]:
+    """Return for each contest with a log: its id, epochs so far, and their entries."""
+    return [(row["contest_id"], row["epochs"], row["entries"]) for row in await conn.fetch(_SQL["count_epochs"])]
 
 
 def _listing(files: dict[str, bytes]) -> ContestListing:

@@ -1,10 +1,22 @@
 """Contests to show: a ranking that is open, a budget that is counted, and the counts that belong to them."""
 
 from schemas.bundle import Engine, Result, ResultCounts
-from schemas.contest import ApprovalRules, Option, PointsRules, RankingRules, ScoreRules
+from schemas.contest import (
+    ApprovalRules,
+    CancelNotice,
+    ExtendNotice,
+    HandoutNotice,
+    IncidentNotice,
+    Option,
+    PointsRules,
+    RankingRules,
+    ScoreRules,
+    VoidNotice,
+)
 from schemas.listing import ContestListing, ContestText, OptionText, Place
 from schemas.outcome import BudgetRound, BudgetRounds, Draw, RankedRound, RankedRounds
 from service.public.assets import Asset, Assets
+from service.public.auditing import Audit, Download, LogState, Trust
 from service.public.languages import load
 from service.public.rendering import Pages, Site, Visit
 
@@ -127,6 +139,32 @@ RESULT = Result(
     rounds_sha256="0" * 64,
     elected=("elm",),
     sha256sums_sha256="0" * 64,
+)
+
+NOTICES = (
+    IncidentNotice(type="weighin/v1/notice", ctx=RANKED.ctx, n=1, at=NOW, text={"en": "A <bag> was lost."}),
+    ExtendNotice(type="weighin/v1/notice", ctx=RANKED.ctx, n=2, at=NOW, closes_at=NOW + 2 * DAY),
+    HandoutNotice(type="weighin/v1/notice", ctx=RANKED.ctx, n=3, at=NOW, cls="resident", channel="desk", count=7),
+    CancelNotice(type="weighin/v1/notice", ctx=RANKED.ctx, n=4, at=NOW, reason="No <reason>."),
+    VoidNotice(type="weighin/v1/notice", ctx=RANKED.ctx, n=5, at=NOW, roll_pk="0" * 64),
+)
+TRUST = Trust(authority=("weighin.test/authority+00000000+AQ==",), issuers=1, witnesses=0, dice=False)
+AUDIT = Audit(
+    published=True,
+    trust=TRUST,
+    states=(LogState(1, 116, 117, "5f2c" * 16, NOW), LogState(0, 1, 1, "e04b" * 16, NOW - DAY)),
+    downloads=(
+        Download("bundle.tar", "Everything in one file: the bundle", 1_540_000),
+        Download("issuance/issuer.example:8443/entries.jsonl", "All entries of the log", 900),
+    ),
+    notices=NOTICES,
+)
+EARLY_AUDIT = Audit(
+    published=False,
+    trust=TRUST,
+    states=(LogState(None, None, 117, "5f2c" * 16, NOW),),
+    downloads=(Download("manifest.note", "The rules that were fixed and signed: the manifest", 3_149),),
+    notices=(),
 )
 
 

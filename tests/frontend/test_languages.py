@@ -9,7 +9,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from service.public import wording
+from service.public import audit_wording, wording
 from service.public.languages import LOCALES, SOURCE, formats, load, negotiate
 from service.public.rendering import FRONTEND
 
@@ -74,13 +74,22 @@ def test_spanish_and_arabic_are_there():
 
 
 def test_the_script_asks_only_for_texts_that_exist():
-    """Every key in the TypeScript is in `wording.CLIENT`, and every text there is used."""
-    sources = [path.read_text() for path in Path(FRONTEND).glob("elements/*/*.ts")]
-    quoted = {key for source in sources for key in re.findall(r'"([a-z]+(?:[A-Z][a-z]+)*)"', source)}
+    """Every key in the TypeScript is in the texts that its page hands over, and every text there is used."""
+    sources = {path: path.read_text() for path in Path(FRONTEND).glob("elements/*/*.ts")}
+    own = {"code-check": audit_wording.CODE_CLIENT, "ballot-check": audit_wording.CHECK_CLIENT}
 
-    assert set(wording.CLIENT) - quoted == set()
-    asked = {key for source in sources for key in re.findall(r'say\(this\.data, "(\w+)"', source)}
-    assert asked - set(wording.CLIENT) == set()
+    def quoted(folders: set[str]) -> set[str]:
+        found = [source for path, source in sources.items() if path.parent.name in folders]
+        return {key for source in found for key in re.findall(r'"([a-z]+(?:[A-Z][a-z]+)*)"', source)}
+
+    everything = {path.parent.name for path in sources}
+    assert set(wording.CLIENT) - quoted(everything - own.keys()) == set()
+    for folder, texts in own.items():
+        assert set(texts) - quoted({folder}) == set(), folder
+    for path, source in sources.items():
+        asked = set(re.findall(r'say\(this\.data, "(\w+)"', source))
+        known = {**wording.CLIENT, **own.get(path.parent.name, {})}
+        assert asked - set(known) == set(), path.name
 
 
 @pytest.mark.parametrize(
@@ -115,3 +124,6 @@ def test_numbers_money_and_moments_by_language():
     assert english.percent(1, 3) == "33.3%"
     assert english.percent(0, 0) == "–"
     assert arabic.tag == "ar-u-nu-latn"
+    assert [english.file_size(size) for size in (0, 106, 3_149, 281_400, 1_540_000)] == [
+        "0.1 kB", "0.1 kB", "3.1 kB", "281 kB", "1.5 MB",
+    ]  # fmt: skip

@@ -11,14 +11,17 @@ from msgspec import UNSET
 
 from schemas.contest import KnapsackRules
 from service.public import wording
+from service.public.api_description import complete
 from service.public.assets import Assets
 from service.public.flow import can_flow
 from service.public.languages import load
 from service.public.rendering import Pages, Visit, stage_of
 from tests.frontend.contests import (
     ASSETS,
+    AUDIT,
     BUDGET_ROUNDS,
     DAY,
+    EARLY_AUDIT,
     NOW,
     PLACE,
     POINTS,
@@ -49,6 +52,13 @@ EVERY: dict[str, Callable[[Pages, Visit], str]] = {
     "result-budget": lambda p, v: p.result(budget(phase="answered"), BUDGET_ROUNDS, BUDGET_RESULT, PLACE, v),
     "methods": lambda p, v: p.methods(list(wording.METHODS), PLACE, v),
     "method": lambda p, v: p.method("irv", "# Rules\n\n- IRV-1: <one> at a time\n", PLACE, v),
+    "audits": lambda p, v: p.audits([RANKED, COUNTED], PLACE, v),
+    "audit": lambda p, v: p.audit(COUNTED, AUDIT, PLACE, v),
+    "audit-open": lambda p, v: p.audit(RANKED, EARLY_AUDIT, PLACE, v),
+    "privacy": lambda p, v: p.privacy(PLACE, v),
+    "code": lambda p, v: p.code(RANKED, PLACE, v),
+    "check": lambda p, v: p.check(RANKED, PLACE, v),
+    "api": lambda p, v: p.api(complete({"paths": {}}, base_url="https://weighin.example"), PLACE, v),
     "problem": lambda p, v: p.problem(404, "there is no contest 'x'", PLACE, v),
 }
 

@@ -6,10 +6,10 @@ import type { FieldError, VotingData } from "./page.ts";
 /** The summary of one voting page. */
 export class ErrorSummary {
   private readonly root: HTMLElement;
-  private readonly data: VotingData;
+  private readonly data: Pick<VotingData, "strings">;
   private readonly title = document.title;
 
-  constructor(root: ParentNode, data: VotingData) {
+  constructor(root: ParentNode, data: Pick<VotingData, "strings">) {
     this.root = find(root, "[data-errors]");
     this.data = data;
   }

@@ -68,6 +68,21 @@ export function money(data: VotingData, amount: number): string {
   return `\u2066${format.format(value)}\u2069`;
 }
 
+/** Return a moment in POSIX seconds with day, time and zone, as the pages write it. */
+export function moment(data: Pick<VotingData, "locale" | "timeZone">, at: number): string {
+  const format = new Intl.DateTimeFormat(data.locale, {
+    weekday: "long",
+    year: "numeric",
+    month: "long",
+    day: "numeric",
+    hour: "numeric",
+    minute: "2-digit",
+    timeZone: data.timeZone,
+    timeZoneName: "short",
+  });
+  return format.format(new Date(at * 1000));
+}
+
 /** Return a number in the page's language. */
 export function count(data: VotingData, value: number): string {
   return new Intl.NumberFormat(data.locale).format(value);

@@ -15,7 +15,7 @@ import { CodeField } from "../code-field/code-field.ts";
 import { ProjectList } from "../project-list/project-list.ts";
 import { RankList } from "../rank-list/rank-list.ts";
 import { ErrorSummary } from "./errors.ts";
-import { find, say } from "./page.ts";
+import { find, moment, say } from "./page.ts";
 import type { BallotForm, VotingData } from "./page.ts";
 
 type Step = "code" | "ballot" | "review" | "ready" | "done";
@@ -259,19 +259,12 @@ export class VotingPage {
     this.record = record;
     this.session.removeItem(this.sessionKey());
     this.store.saveDraft(null);
-    const format = new Intl.DateTimeFormat(this.data.locale, {
-      weekday: "long",
-      year: "numeric",
-      month: "long",
-      day: "numeric",
-      hour: "numeric",
-      minute: "2-digit",
-      timeZone: this.data.timeZone,
-      timeZoneName: "short",
-    });
-    const time = format.format(new Date(promised.includeBy * 1000));
+    const time = moment(this.data, promised.includeBy);
     find(this.root, "[data-promise-text]").textContent = say(this.data, "promiseText", { time });
     find(this.root, "[data-digest]").textContent = (hex(unbase64(promised.digest)).match(/.{4}/g) ?? []).join(" ");
+    // The mark goes along in the fragment, which no request carries; the page that takes it clears the address.
+    const check = find<HTMLAnchorElement>(this.root, "[data-check-link]");
+    check.hash = `mark=${hex(unbase64(promised.digest))}&by=${promised.includeBy}`;
     const file = find<HTMLAnchorElement>(this.root, "[data-promise-file]");
     URL.revokeObjectURL(file.href);
     file.href = URL.createObjectURL(new Blob([promised.note], { type: "text/plain" }));

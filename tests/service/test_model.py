@@ -1,0 +1,408 @@
+"""Registrar, box and sequencer against a model of a few lines: any order of acts, the same answers, the same final set.
+
+Hypothesis draws sequences of acts; a sequence that the two disagree on is made as short as it can be and printed with
+the seed. `pytest -m full -s` runs the 10,000 sequences of the long form.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+from collections.abc import Awaitable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import hypothesis
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from schemas.ballot import CastAnswer, Choices, Ranking
+from schemas.roll import IssueAnswer
+from service import client, installing
+from service.box import sequencing
+from service.box.casting import Box
+from service.database.databases import create_database, drop_database
+from service.refusals import BallotSuperseded, CodeUnknown, CodeUsed, ContestNotOpen, InvalidCast, Refused
+from service.registrar import issuance_log
+from service.registrar.issuing import Registrar
+from service.registrar.signer import new_key
+from service.tallier.opening import SealedBallot, open_ballots
+from tests.conftest import make_open_folder
+from tests.service.box.test_casting import digest_of
+from tests.service.trial import HOUR, QUICK_EPOCHS, Holder, Opened, Rooms, Trial, running_rooms
+from voting.proof import log, promise
+from voting.proof.base64s import from_base64
+
+T = TypeVar("T")
+CODES, RESERVE, SEEDS, MAX_REV = 3, 1, 2, 3
+"""Small, so that sequences meet: codes on the roll, one of them in reserve; voters' seeds per code; revisions."""
+PROCESSES = 2
+SEQUENCES, SEQUENCES_FULL, STEPS = 60, 10_000, 14
+CONTESTS_IN_A_DATABASE = 40
+RANKINGS = (("ash",), ("elm", "oak"), ())
+
+
+class World:
+    """A database and rooms for the contests of many sequences; a fresh one every now and then."""
+
+    def __init__(self, server_url: str, template: str) -> None:
+        self.server_url, self.template = server_url, template
+        self.runner = asyncio.Runner()
+        self.rooms: Rooms | None = None
+        self.sequences = self.steps = 0
+        self._stack = AsyncExitStack()
+        self._pem = _new_pem()
+
+    def run(self, work: Awaitable[T]) -> T:
+        """Run something on this world's event loop."""
+
+        async def do() -> T:
+            return await work
+
+        return self.runner.run(do())
+
+    async def open(self) -> tuple[Rooms, Opened]:
+        """Open a contest an hour before its tokens and two before its ballots."""
+        if self.sequences % CONTESTS_IN_A_DATABASE == 0:
+            await self._renew()
+        assert self.rooms is not None, "renewed at first"
+        self.sequences += 1
+        slug = f"model-{self.sequences}"
+        # The registrar keeps a key that is there: making one for each sequence would be most of the time.
+        self.rooms.trial.keys("registrar").keep(slug, "resident.pem", make=lambda: self._pem)
+        now = await installing.read_clock(self.rooms.trial.url)
+        opened = await self.rooms.open(
+            slug, size=CODES - RESERVE, reserve=RESERVE, begun=False, epoch=QUICK_EPOCHS, max_rev=MAX_REV,
+            issues_from=now + HOUR, opens_at=now + 2 * HOUR, closes_at=now + 4 * HOUR,
+        )  # fmt: skip
+        return self.rooms, opened
+
+    async def _renew(self) -> None:
+        await self._stack.aclose()
+        name = f"model_{os.getpid()}_{secrets.token_hex(4)}"
+        url = await create_database(self.server_url, name, template=self.template)
+        data = make_open_folder()
+        self._stack.callback(shutil.rmtree, data, ignore_errors=True)
+        self._stack.push_async_callback(drop_database, self.server_url, name)
+        await installing.install(url, rehearsal=True)
+        self.rooms = await self._stack.enter_async_context(running_rooms(Trial(url=url, data=data)))
+
+    def close(self) -> None:
+        """Take everything away."""
+        self.run(self._stack.aclose())
+        self.runner.close()
+
+
+def _new_pem() -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    return new_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@dataclass
+class Model:
+    """What a contest is, in the simplest words: who holds a token, which ballots are in, what was answered.
+
+    Attributes:
+        moment: 0 before tokens, 1 tokens, 2 tokens and ballots, 3 over; -1 is not a moment.
+        closed: Whether the box has ended.
+        issued: By code, the body of the request that was answered.
+        cast: By voter (code, seed), the body by revision.
+        answers: By body, the one answer that it gets.
+    """
+
+    moment: int = 0
+    closed: bool = False
+    issuing_ended: bool = False
+    issued: dict[int, bytes] = field(default_factory=dict)
+    cast: dict[tuple[int, int], dict[int, bytes]] = field(default_factory=dict)
+    waiting: int = 0
+    answers: dict[bytes, bytes] = field(default_factory=dict)
+
+    def issue(self, code: int, body: bytes) -> type[Refused] | None:
+        """Say why a request for a token is refused; None where it is answered."""
+        if self.moment not in (1, 2):
+            return ContestNotOpen
+        if code >= CODES - RESERVE:
+            return CodeUnknown
+        return None if self.issued.setdefault(code, body) == body else CodeUsed
+
+    def take(self, voter: tuple[int, int], rev: int, body: bytes) -> type[Refused] | int | None:
+        """Say why a ballot is refused (the last revision where that is the reason); None where it is promised."""
+        if rev > MAX_REV:
+            return InvalidCast
+        known = self.cast.setdefault(voter, {})
+        if known.get(rev) == body:
+            return None
+        if self.moment != 2:
+            return ContestNotOpen
+        if known and max(known) >= rev:
+            return max(known)
+        known[rev] = body
+        self.waiting += 1
+        return None
+
+    def seal(self) -> bool:
+        """Say whether the sequencer has something to do, and have it done."""
+        if self.closed:
+            return False
+        done = self.moment == 3 or self.waiting > 0
+        self.waiting, self.closed = 0, self.moment == 3
+        return done
+
+
+class Machine(RuleBasedStateMachine):
+    """One contest from its opening to its end, in the rooms and in the model."""
+
+    world: World
+
+    @initialize()
+    def open(self) -> None:
+        """Open the contest."""
+        self.rooms, self.contest = self.world.run(self.world.open())
+        self.model = Model()
+        keys = self.rooms.trial.keys
+        self.boxes = [Box(self.rooms.pools["box"], keys("box")) for _ in range(PROCESSES)]
+        self.registrars = [Registrar(self.rooms.pools["registrar"], keys("registrar")) for _ in range(PROCESSES)]
+        manifest = self.contest.manifest
+        self.voters = {
+            (code, seed): client.Voter.new(manifest, "resident") for code in range(CODES) for seed in range(SEEDS)
+        }
+        self.requests: dict[tuple[int, int], bytes] = {}
+        self.holders: dict[int, tuple[int, Holder]] = {}
+        self.bodies: dict[tuple[int, int, int], bytes] = {}
+        self.choices: dict[bytes, Choices] = {}
+        self.promised: dict[bytes, int] = {}
+
+    # -- what voters do --
+
+    @rule(code=st.integers(0, CODES - 1), seed=st.integers(0, SEEDS - 1), process=st.integers(0, PROCESSES - 1))
+    def issue(self, code: int, seed: int, process: int) -> None:
+        """Ask for a token: a code's first request, the same again, or another voter's with the same code."""
+        self.world.steps += 1
+        voter = self.voters[code, seed]
+        if (code, seed) not in self.requests:
+            secret = client.roll_secret_of(self.contest.codes[code].text, self.contest.manifest)
+            (self.requests[code, seed],) = voter.issue_requests(secret)
+        body = self.requests[code, seed]
+        expected = self.model.issue(code, body)
+        answer = self._ask(self.registrars[process].issue(self.contest.id, body))
+        if expected is not None:
+            assert type(answer) is expected
+            return
+        assert isinstance(answer, bytes)
+        assert self.model.answers.setdefault(body, answer) == answer
+        response = from_base64(msgspec.json.decode(answer, type=IssueAnswer).response)
+        self.holders[code] = (seed, Holder(voter=voter, tokens=[voter.token(0, response)]))
+
+    @precondition(lambda self: self.holders)
+    @rule(
+        data=st.data(),
+        rev=st.integers(1, MAX_REV + 1),
+        ranking=st.integers(0, len(RANKINGS) - 1),
+        process=st.integers(0, PROCESSES - 1),
+    )
+    def cast(self, data: st.DataObject, rev: int, ranking: int, process: int) -> None:
+        """Cast: a first ballot, the same bytes again, a lower or a higher revision, other choices."""
+        self.world.steps += 1
+        code = data.draw(st.sampled_from(sorted(self.holders)))
+        body = self._body(code, rev, ranking)
+        self._expect_cast(code, rev, body, self._ask(self.boxes[process].cast(self.contest.id, body)))
+
+    @precondition(lambda self: self.holders)
+    @rule(data=st.data(), revs=st.tuples(*[st.integers(1, MAX_REV)] * 2), ranking=st.integers(0, len(RANKINGS) - 1))
+    def cast_two_at_once(self, data: st.DataObject, revs: tuple[int, int], ranking: int) -> None:
+        """Two ballots of one voter at once in two processes: as if one had come before the other, either way."""
+        self.world.steps += 1
+        code = data.draw(st.sampled_from(sorted(self.holders)))
+        bodies = [self._body(code, revs[0], 0), self._body(code, revs[1], ranking)]
+        answers = self._ask_all(*(box.cast(self.contest.id, body) for box, body in zip(self.boxes, bodies, strict=True)))
+        told = [answer.last_rev if isinstance(answer, BallotSuperseded) else None for answer in answers]
+        # Who was refused came second: in that order the model must say the same.
+        order = (1, 0) if isinstance(answers[0], Refused) and not isinstance(answers[1], Refused) else (0, 1)
+        if told == [None, None] and revs[0] > revs[1]:
+            order = (1, 0)
+        for which in order:
+            self._expect_cast(code, revs[which], bodies[which], answers[which])
+
+    # -- what time and the rooms do --
+
+    @rule(moment=st.sampled_from([1, 2, 2, 2, 3]))
+    def move_clock(self, moment: int) -> None:
+        """Let time pass, forward only: to the tokens, to the ballots, to the end."""
+        if moment <= self.model.moment:
+            return
+        self.world.steps += 1
+        manifest = self.contest.manifest
+        to = {1: manifest.issues_from, 2: manifest.opens_at, 3: manifest.closes_at}[moment]
+        self.world.run(installing.move_clock(self.rooms.trial.url, to))
+        self.model.moment = moment
+
+    @rule()
+    def seal(self) -> None:
+        """Let the sequencer look once: it seals what waits, and closes what is over."""
+        self.world.steps += 1
+        expected = self.model.seal()
+        assert self.world.run(self._seal()) is expected
+
+    @rule()
+    def end_issuing(self) -> None:
+        """Let the registrar's log look once."""
+        self.world.steps += 1
+        self.world.run(self._seal_issuances())
+
+    @rule(process=st.integers(0, PROCESSES - 1))
+    def restart(self, process: int) -> None:
+        """Stop a process and start it again: what it remembered is gone."""
+        self.world.steps += 1
+        keys = self.rooms.trial.keys
+        self.world.run(self.boxes[process].close())
+        self.world.run(self.registrars[process].close())
+        self.boxes[process] = Box(self.rooms.pools["box"], keys("box"))
+        self.registrars[process] = Registrar(self.rooms.pools["registrar"], keys("registrar"))
+
+    @invariant()
+    def waiting_ballots_are_there(self) -> None:
+        """What was promised and not sealed waits in the box, and nothing else does."""
+        if hasattr(self, "model"):
+            (row,) = self.world.run(
+                self.rooms.fetch("SELECT count(*) FROM box.pending WHERE contest_id = $1", self.contest.id)
+            )
+            assert row["count"] == self.model.waiting
+
+    def teardown(self) -> None:
+        """Bring the contest to its end and compare: issuances, ballots, the log, promises, and who voted for what."""
+        if not hasattr(self, "model"):
+            return
+        self.world.run(installing.move_clock(self.rooms.trial.url, self.contest.manifest.closes_at))
+        self.model.moment = 3
+        assert self.world.run(self._seal()) is self.model.seal()
+        self.world.run(self._seal_issuances())
+        self.world.run(self._compare())
+        for one in (*self.boxes, *self.registrars):
+            self.world.run(one.close())
+
+    async def _compare(self) -> None:
+        contest, model = self.contest, self.model
+        bodies = [body for revisions in model.cast.values() for body in revisions.values()]
+        for body in bodies:
+            assert await self.boxes[0].cast(contest.id, body) == model.answers[body]
+        rows = await self.rooms.fetch(
+            "SELECT pk, rev, ballot.digest, header, sealed, sig, epoch.include_by FROM box.ballot JOIN box.epoch"
+            " ON epoch.contest_id = ballot.contest_id AND epoch.number = ballot.epoch WHERE ballot.contest_id = $1",
+            contest.id,
+        )
+        assert {row["digest"]: row["include_by"] for row in rows} == self.promised
+        assert sorted(row["digest"] for row in rows) == sorted(digest_of(body) for body in bodies)
+        epochs = await self.rooms.fetch("SELECT entries FROM box.epoch WHERE contest_id = $1 ORDER BY number", contest.id)
+        entries = log.split_entries(b"".join(row["entries"] for row in epochs))
+        assert sorted(entry[1:] for entry in entries if entry[0] == log.BALLOT) == sorted(self.promised)
+        issued = await self.rooms.fetch("SELECT roll_pk FROM registrar.issuance WHERE contest_id = $1", contest.id)
+        assert len(issued) == len(model.issued)
+        key = load_pem_private_key(self.rooms.trial.keys("tallier").read(contest.id, "seal.pem"), password=None)
+        sealed = {
+            row["digest"]: SealedBallot(
+                pk=row["pk"], rev=row["rev"], digest=row["digest"], header=row["header"], sealed=row["sealed"],
+                sig=row["sig"],
+            )
+            for row in rows
+        }  # fmt: skip
+        final = [revisions[max(revisions)] for revisions in model.cast.values() if revisions]
+        opened = open_ballots(contest.manifest, key, entries, sealed)  # type: ignore[arg-type]
+        assert sorted(map(repr, opened.choices)) == sorted(repr(self.choices[body]) for body in final)
+
+    # -- how --
+
+    def _body(self, code: int, rev: int, ranking: int) -> bytes:
+        seed, holder = self.holders[code]
+        if (code, rev, ranking) not in self.bodies:
+            body = holder.ballot(*RANKINGS[ranking], rev=rev) if RANKINGS[ranking] else holder.voter.ballot_body(
+                Ranking(()), rev=rev, held_tokens=holder.tokens
+            )  # fmt: skip
+            self.bodies[code, rev, ranking] = body
+            self.choices[body] = Ranking(RANKINGS[ranking])
+        return self.bodies[code, rev, ranking]
+
+    def _expect_cast(self, code: int, rev: int, body: bytes, answer: bytes | Refused) -> None:
+        expected = self.model.take((code, self.holders[code][0]), rev, body)
+        if isinstance(expected, int):
+            assert isinstance(answer, BallotSuperseded)
+            assert answer.last_rev == expected
+        elif expected is not None:
+            assert type(answer) is expected
+        else:
+            assert isinstance(answer, bytes)
+            assert self.model.answers.setdefault(body, answer) == answer
+            note = msgspec.json.decode(answer, type=CastAnswer).promise.encode()
+            word = promise.verify(note, self.contest.manifest.box_vkey)
+            assert word.digest == digest_of(body)
+            self.promised[word.digest] = word.include_by
+
+    def _ask(self, asked: Awaitable[bytes]) -> bytes | Refused:
+        return self._ask_all(asked)[0]
+
+    def _ask_all(self, *asked: Awaitable[bytes]) -> list[bytes | Refused]:
+        async def all_at_once() -> list[bytes | Refused | BaseException]:
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+        answers = []
+        for answer in self.world.run(all_at_once()):
+            if isinstance(answer, BaseException) and not isinstance(answer, Refused):
+                raise answer
+            answers.append(answer)
+        return answers
+
+    async def _seal(self) -> bool:
+        async with self.rooms.pools["box"].acquire() as conn:
+            return await sequencing.seal(conn, self.contest.id, self.rooms.trial.keys("box"))
+
+    async def _seal_issuances(self) -> None:
+        async with self.rooms.pools["registrar"].acquire() as conn:
+            await issuance_log.seal(conn, self.contest.id, self.rooms.trial.keys("registrar"))
+
+
+@pytest.fixture
+def world(server_url: str, template: str) -> Iterator[World]:
+    """A world of our own loop."""
+    made = World(server_url, template)
+    yield made
+    made.close()
+
+
+def compare(world: World, sequences: int) -> None:
+    """Draw sequences and run each in the rooms and in the model; print the seed and how much was done."""
+    seed = int(os.environ.get("WEIGHIN_TEST_SEED", secrets.randbelow(2**32)))
+    machine = type("SeededMachine", (Machine,), {"world": world})
+    print(f"\nmodel: seed {seed} (WEIGHIN_TEST_SEED={seed} repeats it)", flush=True)
+    run_state_machine_as_test(
+        hypothesis.seed(seed)(machine),
+        settings=hypothesis.settings(
+            max_examples=sequences,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        ),
+    )
+    print(f"model: {world.sequences} sequences, {world.steps} steps, 0 divergences")
+    assert world.sequences >= sequences
+
+
+@pytest.mark.slow
+def test_the_rooms_do_what_the_model_says(world):
+    """60 sequences of up to 14 acts each.
+
+    MUTANTS-MODEL
+    """
+    compare(world, SEQUENCES)
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_the_rooms_do_what_the_model_says_ten_thousand_times(world):
+    """10,000 sequences."""
+    compare(world, SEQUENCES_FULL)
