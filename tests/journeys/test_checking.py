@@ -16,7 +16,7 @@ DECIDED = "policy-proposal"
 SEAL_SECONDS = 90
 """A rehearsal seals an epoch well before this."""
 pytestmark = pytest.mark.browser
-# The demonstration has a few codes for all journeys: those of numbers 2, 3 and 4 are cast with here and nowhere else.
+# The demonstration has a few codes for all journeys: 2 and 3 are cast with here and nowhere else, 4 nowhere at all.
 
 
 @pytest.fixture(scope="module")

@@ -213,7 +213,7 @@ async def test_the_tallier_sees_no_ballot_of_an_open_contest(own_rooms):
 async def test_an_open_contest_can_not_be_changed(conn_of_owner, contest, change, said):
     """Not even by the owner of the database: draft, author, approver, manifest, ctx and the order of phases.
 
-    Each seen to fail without its branch of desk.keep_rules.
+    Each seen to fail without the trigger keep_rules.
     """
     with pytest.raises(asyncpg.RaiseError, match=said):
         await conn_of_owner.execute(f"UPDATE desk.contest SET {change} WHERE contest_id = $1", contest.id)

@@ -407,11 +407,10 @@ async def test_there_are_no_ballots_for_no_contest(rooms, holder):
 async def test_ballots_count_from_opens_at_to_closes_at(own_rooms):
     """The database's clock decides: a second early is refused, the first second is not, the closing second is.
 
-    Seen to fail with either half of the condition in hold_open removed.
+    Seen to fail without `now < closes_at` in hold_open.
     """
     contest = await own_rooms.open("hours", size=3, begun=False)
     opens_at, closes_at = contest.manifest.opens_at, contest.manifest.closes_at
-    # Tokens are given out from the same second on, so the voter is made first with an issuer of the past.
     await installing.move_clock(own_rooms.trial.url, opens_at)
     early, first, late = [await own_rooms.holder(contest, number) for number in range(3)]
     assert await own_rooms.box.cast(contest.id, first.ballot())
@@ -425,7 +424,10 @@ async def test_ballots_count_from_opens_at_to_closes_at(own_rooms):
 
 
 async def test_ballots_are_refused_before_opens_at(own_rooms):
-    """Tokens may be had a day earlier than ballots are taken; a ballot in between is refused and not kept."""
+    """Tokens may be had a day earlier than ballots are taken; a ballot in between is refused and not kept.
+
+    Seen to fail without `opens_at <= now` in hold_open.
+    """
     now = await installing.read_clock(own_rooms.trial.url)
     contest = await own_rooms.open(
         "later", size=1, begun=False, issues_from=now + 3600, opens_at=now + 90000, closes_at=now + 180000
