@@ -18,6 +18,7 @@ from litestar import Litestar, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.types import ASGIApp
 
 from schemas.problem import Problem
 from service.box import duties as box_duties
@@ -25,7 +26,7 @@ from service.box import routes as box_routes
 from service.box.casting import Box
 from service.database.pool import acquire, open_pool
 from service.desk import duties as desk_duties
-from service.doors import NO_STORE, answer_error, guard, harden, refuse_undeclared
+from service.doors import NO_STORE, answer_error, guard, harden, refuse_undeclared, with_head
 from service.keys import KeyFolder, refuse_foreign_keys
 from service.measuring import MEDIA_TYPE, Progress, expose
 from service.public import api, pages, store
@@ -83,11 +84,11 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS) -> Litestar:
     return app
 
 
-def from_environment() -> Litestar:
+def from_environment() -> ASGIApp:
     """Return the application of a worker process; `serve` has set the environment."""
     chosen = os.environ.get(ROOMS_VARIABLE, "").split()
     rooms = tuple(room for room in ROOMS if room in chosen) or ROOMS
-    return create_app(read_settings(os.environ), rooms)
+    return with_head(create_app(read_settings(os.environ), rooms))
 
 
 @get("/health/live", opt={"access": "public"}, include_in_schema=False)

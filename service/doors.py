@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import msgspec
@@ -12,7 +12,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
-from litestar.types import Message, Scope
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.problem import Problem
 from service.problems import RETRY_AFTER_SECONDS, make_problem, problem_of
@@ -48,6 +48,24 @@ def harden(*, https: bool) -> Callable[[Message, Scope], Awaitable[None]]:
             message["headers"] = headers + [pair for pair in extra if pair[0] not in there]
 
     return add_headers
+
+
+def with_head(app: ASGIApp) -> ASGIApp:
+    """Return an application that answers HEAD as it answers GET, without the body (RFC 9110 section 9.3.2)."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("method") != "HEAD":
+            await app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message["body"] = b""
+            await send(message)
+
+        await app(cast(Scope, {**scope, "method": "GET"}), receive, send_without_body)
+
+    return answer
 
 
 def canonical_answer(body: bytes, *, status_code: int = 200) -> Response[bytes]:
@@ -88,6 +106,8 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     What is ours and not the caller's is logged as exception type and source line only: no address, no body, no
     headers, no path. The answer carries a random number to name it by.
     """
+    while isinstance(error, ExceptionGroup):  # what Litestar makes of an error in the cleaning up of a dependency
+        error = error.exceptions[0]
     problem = problem_of(error)
     headers = dict(NO_STORE)
     if problem is None and isinstance(error, HTTPException):

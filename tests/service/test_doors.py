@@ -1,5 +1,6 @@
 """The doors: whatever comes in, the answer is in good order, and says nothing before its time."""
 
+import asyncio
 import hashlib
 import itertools
 import re
@@ -418,6 +419,51 @@ def test_immutable_things_say_so(http, long_contest):
     path = f"/api/v1/contests/{long_contest.opened.id}/log"
     assert "immutable" in http.get(f"{path}/epoch/0").headers["cache-control"]
     assert http.get(f"{path}/checkpoint").headers["cache-control"] == "no-store"
+
+
+def test_a_lost_database_is_a_503_and_never_an_error_of_ours(service, long_contest):
+    """Every connection cut 20 times a second while people ask: what can't be answered is 503 with Retry-After.
+
+    Seen to fail without what `acquire` does about lost connections.
+    """
+    statuses, waits = run_apart(ask_while_cutting(service, long_contest.opened, seconds=2.0))
+
+    assert statuses <= {200, 503}
+    assert waits <= {"2"}
+    assert httpx.get(f"{service.base_url}/health/ready", timeout=30).text == "ok"
+
+
+async def ask_while_cutting(service, opened: Opened, *, seconds: float) -> tuple[set[int], set[str]]:
+    """Ask three doors while the database is cut off; return all statuses, and what the 503s say of coming back."""
+    path = f"/api/v1/contests/{opened.id}"
+    secret = client.roll_secret_of(opened.codes[0].text, opened.manifest)
+    look_up = client.lookup_request(opened.ctx, secret)
+    statuses: set[int] = set()
+    waits: set[str] = set()
+    cutter = await asyncpg.connect(service.url)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+
+    async def keep_cutting() -> None:
+        while loop.time() < until:
+            await cutter.fetch(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            await asyncio.sleep(0.05)
+
+    async def keep_asking(http: httpx.AsyncClient, method: str, url: str, body: bytes | None) -> None:
+        while loop.time() < until:
+            answer = await http.request(method, url, content=body)
+            statuses.add(answer.status_code)
+            if answer.status_code == 503:
+                waits.add(answer.headers["retry-after"])
+
+    async with httpx.AsyncClient(base_url=service.base_url, timeout=60) as http:
+        asked = [("GET", path, None), ("GET", f"/contests/{opened.id}", None), ("POST", f"{path}/issued", look_up)]
+        await asyncio.gather(keep_cutting(), *(keep_asking(http, *one) for one in asked * 3))
+    await cutter.close()
+    return statuses, waits
 
 
 def test_the_service_said_nothing_of_all_this(service, http):
