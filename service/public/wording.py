@@ -433,7 +433,7 @@ CLIENT = {
     "codeUnknown": N_("This code is not on the list for this question. Compare it with your letter, or ask at a desk."),
     "codeUsed": N_(
         "This code was used on another device or browser. Vote again there. If it was not you, tell the clerk's desk:"
-        " they can replace your code."
+        " they look into it."
     ),
     "codeVoided": N_("This code was replaced by a new one. Use the new code, or ask at a desk."),
     "notOpen": N_("Voting is not open right now. Nothing was sent."),
