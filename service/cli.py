@@ -31,6 +31,7 @@ from service.database import databases
 from service.database.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from service.database.migrate import MigrationError
 from service.desk import asking, drafting, staffing
+from service.keys import refuse_foreign_keys
 from service.refusals import InvalidRequest, NotReady, Refused, UnsafeInstallation
 from service.registrar import letters, roll
 from service.rehearsing import Rehearsal
@@ -306,13 +307,15 @@ def _serve(args: argparse.Namespace) -> int:
     settings = read_settings(os.environ)
     if args.workers < 1:
         raise InvalidRequest("--workers must be 1 or more")
+    rooms = ROOMS if args.only is None else (args.only,)
+    if args.only is not None:
+        refuse_foreign_keys(settings.data, rooms)
     serving.refuse_taken_port(args.host, args.port)
     with _database(settings) as url:
         if settings.database_url is None:
             asyncio.run(installing.install(url))
         elif not asyncio.run(_is_migrated(url)):
             raise UnsafeInstallation("the database is empty: run `weighin migrate` first")
-        rooms = ROOMS if args.only is None else (args.only,)
         serving.serve(host=args.host, port=args.port, rooms=rooms, workers=args.workers, database_url=url)
     return 0
 

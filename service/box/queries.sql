@@ -36,11 +36,13 @@ SELECT contest_id FROM box.contest WHERE state = 'open' ORDER BY contest_id;
 -- Hold a contest while ballots are added; shared among casts, and in the way of sealing and closing.
 --   $1 contest_id  text
 -- `taking` says whether ballots are taken at this moment; `include_by` is in the promise; `late` says that the epoch
--- is over and waits to be sealed.
+-- is over and waits to be sealed. The clock is read once the contest is held, so that who had to wait for it is not
+-- taken at a moment that has gone.
+WITH held AS MATERIALIZED (
+    SELECT state, opens_at, closes_at, include_by FROM box.contest WHERE contest_id = $1 FOR SHARE OF contest
+)
 SELECT state = 'open' AND opens_at <= now AND now < closes_at AS taking, include_by, include_by < now AS late
-  FROM box.contest, weighin.posix() AS now
- WHERE contest_id = $1
-   FOR SHARE OF contest;
+  FROM (SELECT state, opens_at, closes_at, include_by, weighin.posix() AS now FROM held OFFSET 0) AS at_this_moment;
 
 
 -- name: add_ballots

@@ -51,7 +51,7 @@ async def acquire(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
     """
     try:
         conn = await pool.acquire(timeout=ACQUIRE_SECONDS)
-    except (TimeoutError, OSError, *_PASSING) as error:
+    except (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, *_PASSING) as error:
         raise TooBusy("the database is busy; try again in a moment") from error
     try:
         yield conn

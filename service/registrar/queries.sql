@@ -55,12 +55,14 @@ SELECT contest_id FROM registrar.contest WHERE state = 'issuing' ORDER BY contes
 
 
 -- name: hold_issuing
--- Hold a contest that issues at this moment; shared, so that closing waits for issuances in flight.
+-- Hold a contest that issues at this moment; shared, so that closing waits for issuances in flight. The clock is read
+-- once the contest is held, so that who had to wait for it gets no token at a moment that has gone.
 --   $1 contest_id  text
+WITH held AS MATERIALIZED (
+    SELECT state, issues_from, closes_at FROM registrar.contest WHERE contest_id = $1 FOR SHARE OF contest
+)
 SELECT state = 'issuing' AND issues_from <= now AND now < closes_at AS open
-  FROM registrar.contest, weighin.posix() AS now
- WHERE contest_id = $1
-   FOR SHARE OF contest;
+  FROM (SELECT state, issues_from, closes_at, weighin.posix() AS now FROM held OFFSET 0) AS at_this_moment;
 
 
 -- name: add_issuances

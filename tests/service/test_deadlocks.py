@@ -18,9 +18,7 @@ from tests.service.trial import DAY, LONG_EPOCHS, Holder, Opened
 from voting.proof import signing
 
 ROW = "INSERT INTO box.pending (contest_id, pk, rev, digest, header, sealed, sig) VALUES ($1, $2, 1, $3, '', '', $4)"
-USED = (
-    "INSERT INTO registrar.issuance (contest_id, roll_pk, channel, requests, sig) VALUES ($1, $2, 'letter', 'other', $3)"
-)
+USED = "INSERT INTO registrar.issuance (contest_id, roll_pk, channel, requests, sig) VALUES ($1, $2, 'desk', 'x', $3)"
 
 
 @asynccontextmanager
@@ -41,9 +39,11 @@ async def be_waited_for(conn: asyncpg.Connection) -> None:
     """Wait until somebody waits for a lock of ours."""
     # pg_stat_activity stays as it was first read in a transaction; pg_locks does not.
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-    async with asyncio.timeout(10):
-        while not await conn.fetchval(waiting):
-            await asyncio.sleep(0.01)
+    for _ in range(1000):
+        if await conn.fetchval(waiting):
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("nobody waits for us")
 
 
 async def meet(conn: asyncpg.Connection, room: str, contest_id: str) -> None:

@@ -1,4 +1,4 @@
-"""A contest does not open on a database that could lose what it acknowledges: four ways to be fragile, four refusals."""
+"""A contest does not open on a database that could lose what it acknowledged: four ways to be so, four refusals."""
 
 import os
 import shutil
@@ -110,7 +110,7 @@ async def test_a_database_or_a_role_may_not_be_hasty_either(cluster, setting):
         await conn.execute(f"ALTER {setting} SET synchronous_commit = off")
         async with running_rooms(trial) as rooms, rooms.pools["box"].acquire() as box_conn:
             assert await box_conn.fetchval("SHOW synchronous_commit") == "on"
-            with pytest.raises(UnsafeInstallation, match="turn on synchronous_commit$"):
+            with pytest.raises(UnsafeInstallation, match=r"turn on synchronous_commit$"):
                 await duties._refuse_fragile(box_conn)
     finally:
         await conn.execute(f"ALTER {setting} RESET synchronous_commit")

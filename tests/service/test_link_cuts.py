@@ -1,11 +1,10 @@
 """The link to the database is cut between any two messages; a retry gets the identical answer, and nothing is twice.
 
 The cuts come from `tests.service.link`. Voters do as the protocol says: the same bytes again until there is a promise.
-Every file of figures is printed; `pytest -m full -s` runs the long form.
+Figures are printed; `pytest -m full -s` runs the long form.
 """
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -258,7 +257,7 @@ async def test_a_token_cut_at_every_message_is_issued_once_and_answered_the_same
 
 @asynccontextmanager
 async def attending_through(link: Link, rooms: Rooms) -> AsyncIterator:
-    """Give a function that lets every room attend once, cut behind its first, second or third COMMIT in turn.
+    """Give a function that lets every room attend once, each cut behind COMMIT number so-and-so of its work.
 
     Rooms are forgiven what the service forgives them: they try again at the next turn.
     """
@@ -271,10 +270,7 @@ async def attending_through(link: Link, rooms: Rooms) -> AsyncIterator:
     }
     pools = {room: await open_pool(link.url, room, size=2) for room in ROOMS}
 
-    turns = itertools.cycle((1, 2, 3))
-
-    async def attend() -> None:
-        number = next(turns)
+    async def attend(number: int) -> None:
         for room, deed in deeds.items():
             link.cut_commit(number)
             try:
@@ -305,8 +301,8 @@ async def test_an_act_is_done_once_though_commits_go_unanswered(own_rooms):
         async def act(which: Act) -> None:
             async with rooms.pools["desk"].acquire() as conn:
                 await asking.ask(conn, "unheard", which, by=rooms.rehearsal.approver)
-                for _ in range(40):
-                    await attend()
+                for turn in range(40):
+                    await attend(turn % 3 + 1)
                     if not await rooms.fetch("SELECT FROM desk.request WHERE state = 'waiting'"):
                         break
                     await asyncio.sleep(0.1 if which == "draw" else 0)
@@ -317,7 +313,7 @@ async def test_an_act_is_done_once_though_commits_go_unanswered(own_rooms):
         for number in range(3):
             holder = await rooms.holder(contest, number)
             await rooms.box.cast(contest.id, holder.ballot("elm", "ash"))
-            await attend()
+            await attend(number + 1)
         tar = await rooms.publish(contest)
 
     report = verify.verify_bundle(tar)
@@ -379,7 +375,9 @@ async def cut_a_thousand_times(link: Link, figures: Figures, round_of_requests) 
                 link.cut_after(again)
             else:
                 link.cut_commit(1)
-            while link.cuts == seen and not all(request.done() for request in requests):
+            for _ in range(10_000):
+                if link.cuts > seen or all(request.done() for request in requests):
+                    break
                 await asyncio.sleep(0.001)
         link.heal()
         await asyncio.gather(*requests)

@@ -18,9 +18,16 @@ import asyncpg
 import hypothesis
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from schemas.ballot import CastAnswer, Choices, Ranking
 from schemas.roll import IssueAnswer, IssueRequest
@@ -113,8 +120,6 @@ class World:
 
 
 def _new_pem() -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
     return new_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -123,16 +128,16 @@ class Model:
     """What a contest is, in the simplest words: who holds a token, which ballots are in, what was answered.
 
     Attributes:
-        moment: 0 before tokens, 1 tokens, 2 tokens and ballots, 3 over; -1 is not a moment.
+        moment: 0 before tokens, 1 tokens, 2 tokens and ballots, 3 over.
         closed: Whether the box has ended.
         issued: By code, the body of the request that was answered.
         cast: By voter (code, seed), the body by revision.
+        waiting: Ballots that are in and not sealed.
         answers: By body, the one answer that it gets.
     """
 
     moment: int = 0
     closed: bool = False
-    issuing_ended: bool = False
     issued: dict[int, bytes] = field(default_factory=dict)
     cast: dict[tuple[int, int], dict[int, bytes]] = field(default_factory=dict)
     waiting: int = 0
@@ -231,7 +236,9 @@ class Machine(RuleBasedStateMachine):
         """Two ballots of one voter at once in two processes: as if one had come before the other, either way."""
         code = data.draw(st.sampled_from(sorted(self.holders)))
         bodies = [self._body(code, revs[0], 0), self._body(code, revs[1], ranking)]
-        answers = self._ask_all(*(box.cast(self.contest.id, body) for box, body in zip(self.boxes, bodies, strict=True)))
+        answers = self._ask_all(
+            *(box.cast(self.contest.id, body) for box, body in zip(self.boxes, bodies, strict=True))
+        )
         told = [answer.last_rev if isinstance(answer, BallotSuperseded) else None for answer in answers]
         # Who was refused came second: in that order the model must say the same.
         order = (1, 0) if isinstance(answers[0], Refused) and not isinstance(answers[1], Refused) else (0, 1)
@@ -335,13 +342,11 @@ class Machine(RuleBasedStateMachine):
     # -- how --
 
     def _body(self, code: int, rev: int, ranking: int) -> bytes:
-        seed, holder = self.holders[code]
         if (code, rev, ranking) not in self.bodies:
-            body = holder.ballot(*RANKINGS[ranking], rev=rev) if RANKINGS[ranking] else holder.voter.ballot_body(
-                Ranking(()), rev=rev, held_tokens=holder.tokens
-            )  # fmt: skip
-            self.bodies[code, rev, ranking] = body
-            self.choices[body] = Ranking(RANKINGS[ranking])
+            _, holder = self.holders[code]
+            choices = Ranking(RANKINGS[ranking])
+            body = holder.voter.ballot_body(choices, rev=rev, held_tokens=holder.tokens)
+            self.bodies[code, rev, ranking], self.choices[body] = body, choices
         return self.bodies[code, rev, ranking]
 
     def _expect_cast(self, code: int, rev: int, body: bytes, answer: bytes | Refused) -> None:
