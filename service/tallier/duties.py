@@ -22,6 +22,7 @@ from service.keys import KeyFolder
 from service.refusals import NotReady, Refused
 from service.tallier.counting import count
 from service.tallier.opening import SealedBallot, open_ballots
+from voting.errors import VotingError
 from voting.proof import canonical, log, statement
 from voting.proof.base64s import to_base64
 
@@ -42,6 +43,8 @@ async def attend(conn: asyncpg.Connection, keys: KeyFolder) -> None:
                     await deed(conn, asked.contest_id, keys)
                 except Refused as refusal:
                     await handover.refuse(conn, asked, "tallier", refusal)
+                except VotingError as error:  # such as a logged ballot that the box lost: told, and no other contest waits
+                    await handover.refuse(conn, asked, "tallier", NotReady(str(error)))
 
 
 async def _hand_in_keys(conn: asyncpg.Connection, contest_id: str, keys: KeyFolder) -> None:
