@@ -43,7 +43,7 @@ async def attend(conn: asyncpg.Connection, keys: KeyFolder) -> None:
                     await deed(conn, asked.contest_id, keys)
                 except Refused as refusal:
                     await handover.refuse(conn, asked, "tallier", refusal)
-                except VotingError as error:  # such as a logged ballot that the box lost: told, and no other contest waits
+                except VotingError as error:  # told, so that no other contest waits for this one
                     await handover.refuse(conn, asked, "tallier", NotReady(str(error)))
 
 

@@ -412,6 +412,7 @@ def compare(world: World, sequences: int) -> None:
             stateful_step_count=STEPS,
             deadline=None,
             database=None,
+            phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
             suppress_health_check=list(hypothesis.HealthCheck),
         ),
     )
