@@ -113,7 +113,7 @@ async def test_a_service_an_hour_off_decides_by_the_databases_clock(own_trial, t
     """Tokens and ballots before, at and after their times, through a service an hour ahead and one an hour behind.
 
     Both decide alike, the same bytes get one promise from both, and every time in the bundle is the database's.
-    Seen to fail with the box's `now` taken from time.time().
+    Seen to fail with opens_at held against time.time() in the box.
     """
     rehearsal = Rehearsal(own_trial.url, two_services[0])
     now = await installing.read_clock(own_trial.url)

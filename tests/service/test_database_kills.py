@@ -198,8 +198,8 @@ def storm() -> Iterator[Storm]:
 async def test_a_database_that_is_killed_or_hangs_up_loses_nothing(storm):
     """2 kills of the server with all its children and 3 rounds of pg_terminate_backend, under 16 retrying clients.
 
-    The server comes back by its keeper and the service by itself, within 10 s each time. Seen to fail with fsync off
-    and the system's cache lost, no; seen to fail with the answer set before the commit.
+    The server comes back by its keeper and the service by itself, within 10 s each time. Seen to fail with
+    synchronous_commit off: promised ballots are gone then.
     """
     await storm.vote_through([storm.kill_database, *[storm.cut_connections] * 3, storm.kill_database])
 

@@ -66,7 +66,7 @@ async def test_a_cast_in_a_deadlock_is_told_to_come_back(service, contest):
     """The cast holds the contest and waits for a row, the rival holds the row and waits for the contest.
 
     The database makes the cast give up (40P01): 503 with Retry-After, and the same bytes then get their promise.
-    Seen to be a 500 without TransactionRollbackError among what passes and PostgresError in the group commit.
+    Seen to be a 500 with neither TransactionRollbackError in what passes nor PostgresError in the group commit.
     """
     async with httpx.AsyncClient(base_url=service.base_url, timeout=30) as http:
         voter = client.Voter.new(contest.manifest, "resident")

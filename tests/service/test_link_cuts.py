@@ -181,7 +181,8 @@ async def test_a_cast_cut_at_every_message_is_there_once_and_gets_the_same_promi
 
     Nothing but TooBusy is ever told; the retry's promise is the one that another box gives without the link, and its
     deadline is that of the epoch that holds the ballot, also where the epoch was sealed before the retry.
-    MUTANTS-CAST
+    Seen to fail with that deadline taken from the epoch of the retry, with a lost COMMIT taken for a done one, and
+    without the conflict clauses of add_ballots, where a retry never gets an answer.
     """
     async with linked(own_rooms.trial, "box") as (link, pool):
         box = Box(pool, own_rooms.trial.keys("box"))
@@ -235,7 +236,8 @@ class Codes:
 async def test_a_token_cut_at_every_message_is_issued_once_and_answered_the_same(own_rooms):
     """Every boundary of an issuance, on a fresh connection and on a used one, both ways, also behind COMMIT.
 
-    Seen to fail with CodeUsed told to the very request that was logged, and without ON CONFLICT of add_issuances.
+    Seen to fail with CodeUsed told to the very request that was logged, and without ON CONFLICT in add_issuances, where
+    a retry never gets an answer.
     """
     contest = await own_rooms.open("cuts", size=160, lasts=300 * DAY)
     async with linked(own_rooms.trial, "registrar") as (link, pool):

@@ -5,6 +5,7 @@ the seed. `pytest -m full -s` runs the 10,000 sequences of the long form.
 """
 
 import asyncio
+import copy
 import os
 import secrets
 import shutil
@@ -239,13 +240,14 @@ class Machine(RuleBasedStateMachine):
         answers = self._ask_all(
             *(box.cast(self.contest.id, body) for box, body in zip(self.boxes, bodies, strict=True))
         )
-        told = [answer.last_rev if isinstance(answer, BallotSuperseded) else None for answer in answers]
-        # Who was refused came second: in that order the model must say the same.
-        order = (1, 0) if isinstance(answers[0], Refused) and not isinstance(answers[1], Refused) else (0, 1)
-        if told == [None, None] and revs[0] > revs[1]:
-            order = (1, 0)
-        for which in order:
-            self._expect_cast(code, revs[which], bodies[which], answers[which])
+        voter = code, self.holders[code][0]
+
+        def would_be(order: tuple[int, int]) -> bool:
+            model = copy.deepcopy(self.model)
+            return all(_told(answers[at]) == model.take(voter, revs[at], bodies[at]) for at in order)
+
+        for at in (0, 1) if would_be((0, 1)) else (1, 0):
+            self._expect_cast(code, revs[at], bodies[at], answers[at])
 
     # -- what time and the rooms do --
 
@@ -350,14 +352,8 @@ class Machine(RuleBasedStateMachine):
         return self.bodies[code, rev, ranking]
 
     def _expect_cast(self, code: int, rev: int, body: bytes, answer: bytes | Refused) -> None:
-        expected = self.model.take((code, self.holders[code][0]), rev, body)
-        if isinstance(expected, int):
-            assert isinstance(answer, BallotSuperseded)
-            assert answer.last_rev == expected
-        elif expected is not None:
-            assert type(answer) is expected
-        else:
-            assert isinstance(answer, bytes)
+        assert _told(answer) == self.model.take((code, self.holders[code][0]), rev, body)
+        if isinstance(answer, bytes):
             assert self.model.answers.setdefault(body, answer) == answer
             note = msgspec.json.decode(answer, type=CastAnswer).promise.encode()
             word = promise.verify(note, self.contest.manifest.box_vkey)
@@ -390,6 +386,13 @@ class Machine(RuleBasedStateMachine):
     async def _seal_issuances(self) -> None:
         async with self.rooms.pools["registrar"].acquire() as conn:
             await issuance_log.seal(conn, self.contest.id, self.rooms.trial.keys("registrar"))
+
+
+def _told(answer: bytes | Refused) -> type[Refused] | int | None:
+    """Return an answer in the model's words."""
+    if isinstance(answer, BallotSuperseded):
+        return answer.last_rev
+    return type(answer) if isinstance(answer, Refused) else None
 
 
 @pytest.fixture
@@ -425,7 +428,8 @@ def compare(world: World, sequences: int) -> None:
 def test_the_rooms_do_what_the_model_says(world):
     """60 sequences of up to 14 acts each.
 
-    MUTANTS-MODEL
+    Seen to diverge with each of these alone: no look at sealed ballots in add_ballots; ballots taken after closes_at; a
+    used code answered again; the promise of a stored ballot with the deadline of the retry's epoch; last_rev the least.
     """
     compare(world, SEQUENCES)
 

@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import threading
@@ -219,7 +220,7 @@ async def test_a_rooms_login_reaches_no_other_rooms_rows(apart, bundle_of_apart)
         await drop_logins(apart.trial.url, logins)
 
 
-def test_no_room_starts_where_it_could_read_anothers_keys(server_url):
+def test_no_room_starts_where_it_could_read_anothers_keys(database_url):
     """Each room with another's key file in its data folder: exit code 1, one line, before it listens.
 
     Seen to fail without refuse_foreign_keys: it listens.
@@ -229,13 +230,14 @@ def test_no_room_starts_where_it_could_read_anothers_keys(server_url):
     for at, room in enumerate(ROOMS):
         other = next(one for one in (ROOMS_WITH_KEYS * 2)[at:] if one != room)
         KeyFolder(folder / room, other).secret("contest", "some.key")
-        environment = {"WEIGHIN_DATABASE_URL": server_url, "WEIGHIN_DATA": str(folder / room)}
+        environment = {"WEIGHIN_DATABASE_URL": database_url, "WEIGHIN_DATA": str(folder / room)}
         children[room] = other, start(room, environment, serving.free_port(), stderr=subprocess.PIPE)
     for room, (other, child) in children.items():
         try:
-            _, told = child.communicate(timeout=60)
+            _, told = child.communicate(timeout=30)
         finally:
             serving.stop(child)
         assert child.returncode == 1, room
         assert told.decode().count("\n") == 1, told.decode()
         assert f"this process runs {room} and can read {folder / room / 'keys' / other}" in told.decode()
+    shutil.rmtree(folder, ignore_errors=True)
