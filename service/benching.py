@@ -443,7 +443,7 @@ def bench_verify(bundle: Path) -> list[Figure]:
         ["openssl", "speed", "-seconds", "2", "rsa2048", "ed25519"], capture_output=True, text=True, check=False
     )
     rsa = re.search(r"rsa\s+2048 bits\s+\S+\s+\S+\s+\S+\s+([0-9.]+)", done.stdout)
-    ed = re.search(r"(?i)Ed25519\D+253.*?\s([0-9.]+)\s*$", done.stdout, re.MULTILINE)
+    ed = re.search(r"Ed25519\)\s+\S+\s+\S+\s+\S+\s+([0-9.]+)", done.stdout)
     if rsa is None or ed is None:
         raise NotReady("`openssl speed` is needed for comparison and said nothing that can be read")
     limit = cores / (1 / float(rsa[1]) + 2 / float(ed[1]))

@@ -76,6 +76,7 @@ class Storm:
         """Kill the server and all its children at once."""
         family = [self.server.pid, *children(self.server.pid)]
         assert len(family) > 5
+        assert "postgres" in Path(f"/proc/{family[0]}/cmdline").read_text()
         for pid in family:
             try:
                 os.kill(pid, signal.SIGKILL)
