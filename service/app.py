@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -158,6 +159,8 @@ def _lifespan(settings: Settings, rooms: Sequence[Room]) -> Callable[[Litestar],
             deeds["tallier"] = lambda conn: tallier_duties.attend(conn, keys["tallier"])
         if "desk" in rooms:
             deeds["desk"] = lambda conn: desk_duties.attend(conn, keys["desk"], host)
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: looking through it again would stop everything for a tenth of a second
         tasks = [asyncio.create_task(_keep_attending(room, pools[room], deed)) for room, deed in deeds.items()]
         try:
             yield

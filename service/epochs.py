@@ -19,8 +19,16 @@ def is_due(rules: EpochRules, *, waiting: int, started_at: int, now: int) -> boo
     `max_s` earlier, at most a minute: a busy sequencer still keeps its word.
     """
     age = now - started_at
-    margin = min(MARGIN_SECONDS_MAX, rules.max_s // 8)
-    return (waiting >= rules.min_batch and age >= rules.min_s) or (waiting > 0 and age >= rules.max_s - margin)
+    return (waiting >= rules.min_batch and age >= rules.min_s) or (waiting > 0 and age >= _age_max(rules))
+
+
+def age_min(rules: EpochRules) -> int:
+    """Return the age, in seconds, before which nothing is to do about an epoch, however many entries wait."""
+    return min(rules.min_s, _age_max(rules), rules.max_s // 2)
+
+
+def _age_max(rules: EpochRules) -> int:
+    return rules.max_s - min(MARGIN_SECONDS_MAX, rules.max_s // 8)
 
 
 def shuffled(entries: Iterable[bytes]) -> list[bytes]:

@@ -16,7 +16,7 @@ from service.refusals import Refused, TooBusy
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-WRITERS = 4
+WRITERS = 2
 """Transactions in flight for one queue."""
 DRAIN_SECONDS = 10
 """How long a service that stops waits for what was taken in."""

@@ -106,56 +106,50 @@ class Box:
         return known
 
     async def _store(self, contest_id: str, terms: Terms, casts: Sequence[Cast]) -> list[bytes | Refused]:
-        async with acquire(self.pool) as conn, conn.transaction():
-            held = await conn.fetchrow(_SQL["hold_open"], contest_id)
-            if held is None or not held["taking"]:
-                # What was promised before stays promised: a repeated ballot still gets its promise.
-                stored, known = set(), await _find(conn, contest_id, casts)
-            elif held["late"]:
+        async with acquire(self.pool) as conn:
+            row = await _add(conn, contest_id, casts)
+            if row["late"] and row["taking"]:
                 raise TooBusy("an epoch is being sealed")
-            else:
-                stored = await _add(conn, contest_id, casts)
-                missing = [cast for cast in casts if cast.digest not in stored]
-                known = await _find(conn, contest_id, missing) if missing else {}
-        include_by = held["include_by"] if held else 0
-        taking = bool(held and held["taking"])
+            added = set(row["added"])
+            # What was promised before stays promised: a repeated ballot gets its promise again, also after the end.
+            again = [cast for cast in casts if cast.digest not in added]
+            known = await _find(conn, contest_id, again) if again else {}
         return [
-            _promise(
-                terms, cast, include_by if cast.digest in stored else None, known.get(cast.pk, ()), include_by,
-                taking=taking,
-            )
+            _sign_promise(terms, cast.digest, row["include_by"])
+            if cast.digest in added
+            else _answer_again(terms, cast, known.get(cast.pk, ()), taking=bool(row["taking"]))
             for cast in casts
-        ]  # fmt: skip
+        ]
 
 
 @dataclass(frozen=True)
 class _Revision:
-    """A ballot that is in the box; `include_by` is None while it is pending."""
+    """A ballot that is in the box; `include_by` is the deadline of its epoch."""
 
     rev: int
     header: bytes
     digest: bytes
-    include_by: int | None
+    include_by: int
 
 
-def _promise(
-    terms: Terms, cast: Cast, due: int | None, known: Sequence[_Revision], pending_due: int, *, taking: bool
-) -> bytes | Refused:
-    digest = cast.digest
-    if due is None:
-        same = next((one for one in known if one.rev == cast.rev and one.header == cast.header), None)
-        if same is None:
-            if not taking:
-                return ContestNotOpen("no ballots are taken at this moment: see the contest's dates")
-            return BallotSuperseded(max(one.rev for one in known))
-        digest, due = same.digest, pending_due if same.include_by is None else same.include_by
-    word = promise.Promise(ctx=terms.ctx, digest=digest, include_by=due)
+def _answer_again(terms: Terms, cast: Cast, known: Sequence[_Revision], *, taking: bool) -> bytes | Refused:
+    """Answer a ballot that was not added: with its promise, where this very ballot is in the box."""
+    same = next((one for one in known if one.rev == cast.rev and one.header == cast.header), None)
+    if same is not None:
+        return _sign_promise(terms, same.digest, same.include_by)
+    if not taking:
+        return ContestNotOpen("no ballots are taken at this moment: see the contest's dates")
+    return BallotSuperseded(max(one.rev for one in known))
+
+
+def _sign_promise(terms: Terms, digest: bytes, include_by: int) -> bytes:
+    word = promise.Promise(ctx=terms.ctx, digest=digest, include_by=include_by)
     note = promise.sign(word, terms.signer.secret, terms.signer.name)
     return msgspec.json.encode(CastAnswer(promise=note.decode()))
 
 
-async def _add(conn: asyncpg.Connection, contest_id: str, casts: Sequence[Cast]) -> set[bytes]:
-    rows = await conn.fetch(
+async def _add(conn: asyncpg.Connection, contest_id: str, casts: Sequence[Cast]) -> asyncpg.Record:
+    row = await conn.fetchrow(
         _SQL["add_ballots"],
         contest_id,
         [cast.pk for cast in casts],
@@ -165,12 +159,16 @@ async def _add(conn: asyncpg.Connection, contest_id: str, casts: Sequence[Cast])
         [cast.sealed for cast in casts],
         [cast.sig for cast in casts],
     )
-    return {row["digest"] for row in rows}
+    assert row is not None, "the function returns one row"
+    return row
 
 
 async def _find(conn: asyncpg.Connection, contest_id: str, casts: Sequence[Cast]) -> dict[bytes, list[_Revision]]:
     found: dict[bytes, list[_Revision]] = {}
-    for row in await conn.fetch(_SQL["find_ballots"], contest_id, list({cast.pk for cast in casts})):
+    async with conn.transaction():
+        await conn.execute(_SQL["hold_sealing"], contest_id)  # or a ballot on its way to its epoch would be nowhere
+        rows = await conn.fetch(_SQL["find_ballots"], contest_id, list({cast.pk for cast in casts}))
+    for row in rows:
         found.setdefault(row["pk"], []).append(_Revision(row["rev"], row["header"], row["digest"], row["include_by"]))
     return found
 

@@ -32,23 +32,9 @@ SELECT manifest, ctx FROM box.contest WHERE contest_id = $1;
 SELECT contest_id FROM box.contest WHERE state = 'open' ORDER BY contest_id;
 
 
--- name: hold_open
--- Hold a contest while ballots are added; shared among casts, and in the way of sealing and closing.
---   $1 contest_id  text
--- `taking` says whether ballots are taken at this moment; `include_by` is in the promise; `late` says that the epoch
--- is over and waits to be sealed. The clock is read once the contest is held, so that who had to wait for it is not
--- taken at a moment that has gone.
-WITH held AS MATERIALIZED (
-    SELECT state, opens_at, closes_at, include_by FROM box.contest WHERE contest_id = $1 FOR SHARE OF contest
-)
-SELECT state = 'open' AND opens_at <= now AND now < closes_at AS taking, include_by, include_by < now AS late
-  FROM (SELECT state, opens_at, closes_at, include_by, weighin.posix() AS now FROM held OFFSET 0) AS at_this_moment;
-
-
 -- name: add_ballots
--- Add ballots whose revision is above every one of the same key. A statement of its own behind hold_open, so that it
--- sees what was sealed while it waited. No row for a ballot that came before, or too late. In the order of keys, so that
--- two batches that meet never wait for each other in a circle.
+-- Add ballots, if the contest takes them at this moment, each if its revision is above every one of the same key. One
+-- call, one transaction. `taking` is NULL where there is no such contest; `added` holds the digests of what was added.
 --   $1 contest_id  text
 --   $2 pks         bytea[], 32 bytes each
 --   $3 revs        bigint[]
@@ -56,29 +42,41 @@ SELECT state = 'open' AND opens_at <= now AND now < closes_at AS taking, include
 --   $5 headers     bytea[]
 --   $6 sealeds     bytea[]
 --   $7 sigs        bytea[], 64 bytes each
-INSERT INTO box.pending (contest_id, pk, rev, digest, header, sealed, sig)
-SELECT $1, new.pk, new.rev, new.digest, new.header, new.sealed, new.sig
-  FROM unnest($2::bytea[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])
-       AS new (pk, rev, digest, header, sealed, sig)
- WHERE NOT EXISTS (SELECT FROM box.pending AS old WHERE old.contest_id = $1 AND old.pk = new.pk AND old.rev >= new.rev)
-   AND NOT EXISTS (SELECT FROM box.ballot AS old WHERE old.contest_id = $1 AND old.pk = new.pk AND old.rev >= new.rev)
- ORDER BY new.pk, new.rev
-ON CONFLICT DO NOTHING
-RETURNING digest;
+SELECT taking, late, include_by, added FROM box.add_ballots($1, $2, $3, $4, $5, $6, $7);
+
+
+-- name: hold_sealing
+-- Let no epoch be sealed until this transaction ends.
+--   $1 contest_id  text
+SELECT FROM box.contest WHERE contest_id = $1 FOR SHARE;
 
 
 -- name: find_ballots
--- Every revision of some keys, pending or sealed, with the deadline of its epoch (NULL while pending).
+-- Every revision of some keys, pending or sealed, with the deadline of its epoch.
 --   $1 contest_id  text
 --   $2 pks         bytea[], 32 bytes each
-SELECT pk, rev, header, digest, NULL AS include_by
+SELECT pending.pk, pending.rev, pending.header, pending.digest, contest.include_by
   FROM box.pending
- WHERE contest_id = $1 AND pk = ANY ($2::bytea[])
+  JOIN box.contest USING (contest_id)
+ WHERE contest_id = $1 AND pending.pk = ANY ($2::bytea[])
 UNION ALL
 SELECT ballot.pk, ballot.rev, ballot.header, ballot.digest, epoch.include_by
   FROM box.ballot
   JOIN box.epoch ON epoch.contest_id = ballot.contest_id AND epoch.number = ballot.epoch
  WHERE ballot.contest_id = $1 AND ballot.pk = ANY ($2::bytea[]);
+
+
+-- name: look_at_epoch
+-- What says whether an epoch may be due, without holding anything up.
+--   $1 contest_id  text
+SELECT manifest, closes_at, epoch_started_at, include_by, weighin.posix() AS now
+  FROM box.contest WHERE contest_id = $1 AND state = 'open';
+
+
+-- name: count_pending
+-- How many ballots wait.
+--   $1 contest_id  text
+SELECT count(*) FROM box.pending WHERE contest_id = $1;
 
 
 -- name: hold_for_epoch

@@ -14,6 +14,6 @@ BODY_BYTES_MAX = 256 * 1024
 
 @post("/api/v1/contests/{contest_id:str}/ballots", status_code=201, request_max_body_size=BODY_BYTES_MAX,
       opt={"access": "voter"})  # fmt: skip
-async def cast_ballot(request: Request[Any, Any, State], state: State, contest_id: FromPath[str]) -> Response[bytes]:
+async def cast_ballot(request: Request[Any, Any, State], contest_id: FromPath[str]) -> Response[bytes]:
     """Cast one ballot; the answer is the box's promise."""
-    return canonical_answer(await state.box.cast(contest_id, await request.body()), status_code=201)
+    return canonical_answer(await request.app.state.box.cast(contest_id, await request.body()), status_code=201)

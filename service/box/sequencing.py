@@ -1,5 +1,7 @@
 """Sealing an epoch: what waits is shuffled into the log, and the order of arrival is gone. The last epoch closes."""
 
+from typing import Literal
+
 import asyncpg
 
 from schemas.contest import Manifest
@@ -46,7 +48,8 @@ async def begin(conn: asyncpg.Connection, contest_id: str, manifest: Manifest, k
 async def seal(conn: asyncpg.Connection, contest_id: str, keys: KeyFolder) -> bool:
     """Seal the pending ballots when their epoch is due; close the contest when its time is over.
 
-    One transaction: it holds the contest, so that no cast is in flight; appends the shuffled digests to the log, moves
+    Most looks find nothing to do, and hold nobody up. Else one transaction: it holds the contest, so that no cast is in
+    flight; appends the shuffled digests to the log, moves
     the ballots to the sealed ones in the order of their digests, and truncates where they waited.
 
     Args:
@@ -57,20 +60,28 @@ async def seal(conn: asyncpg.Connection, contest_id: str, keys: KeyFolder) -> bo
     Returns:
         True when an epoch was sealed.
     """
+    look = await conn.fetchrow(_SQL["look_at_epoch"], contest_id)
+    if look is None:
+        return False
+    manifest: Manifest = canonical.decode(look["manifest"], Manifest)
+    if look["now"] < min(look["closes_at"], look["epoch_started_at"] + epochs.age_min(manifest.epoch)):
+        return False
+    if _next_step(manifest, look, await conn.fetchval(_SQL["count_pending"], contest_id)) is None:
+        return False
     async with conn.transaction():
         held = await conn.fetchrow(_SQL["hold_for_epoch"], contest_id)
         if held is None or held["state"] != "open":
             return False
-        manifest: Manifest = canonical.decode(held["manifest"], Manifest)
         now, number, closes_at = held["now"], held["epoch"], held["closes_at"]
-        over = now >= closes_at
         digests = [row["digest"] for row in await conn.fetch(_SQL["list_pending"], contest_id)]
-        due = epochs.is_due(manifest.epoch, waiting=len(digests), started_at=held["epoch_started_at"], now=now)
-        if not due and not over:
-            if not digests and held["include_by"] - now < manifest.epoch.max_s // 2 and now > held["epoch_started_at"]:
-                await conn.execute(_SQL["begin_epoch"], contest_id, number, now, _include_by(manifest, now, closes_at))
+        step = _next_step(manifest, held, len(digests))
+        if step is None:
+            return False
+        if step == "begin again":
+            await conn.execute(_SQL["begin_epoch"], contest_id, number, now, _include_by(manifest, now, closes_at))
             return False
 
+        over = step == "end"
         earlier = await conn.fetch(_SQL["list_epochs"], contest_id)
         entries = epochs.shuffled(log.entry(log.BALLOT, digest) for digest in digests)
         if over:
@@ -91,6 +102,18 @@ async def seal(conn: asyncpg.Connection, contest_id: str, keys: KeyFolder) -> bo
         if over:
             await _end(conn, contest_id, close)
     return True
+
+
+def _next_step(manifest: Manifest, row: asyncpg.Record, waiting: int) -> Literal["end", "seal", "begin again"] | None:
+    """What is to do now. An epoch in which nobody voted begins again, so that the next promise is not a late one."""
+    now, started_at = row["now"], row["epoch_started_at"]
+    if now >= row["closes_at"]:
+        return "end"
+    if epochs.is_due(manifest.epoch, waiting=waiting, started_at=started_at, now=now):
+        return "seal"
+    if not waiting and row["include_by"] - now < manifest.epoch.max_s // 2 and now > started_at:
+        return "begin again"
+    return None
 
 
 async def _end(conn: asyncpg.Connection, contest_id: str, close: Close) -> None:

@@ -32,13 +32,16 @@ async def seal(conn: asyncpg.Connection, contest_id: str, keys: KeyFolder) -> bo
     Returns:
         True when something was sealed or ended.
     """
+    look = await conn.fetchrow(_SQL["look_at_epoch"], contest_id)
+    if look is None:
+        return False
+    manifest: Manifest = canonical.decode(look["manifest"], Manifest)
+    if look["now"] < min(look["closes_at"], look["epoch_started_at"] + epochs.age_min(manifest.epoch)):
+        return False
     async with conn.transaction():
         held = await conn.fetchrow(_SQL["hold_for_epoch"], contest_id)
         if held is None or held["state"] != "issuing":
             return False
-        manifest: Manifest = canonical.decode(
-            (await conn.fetchrow(_SQL["read_contest"], contest_id))["manifest"], Manifest
-        )
         now, number = held["now"], held["epoch"]
         over = now >= held["closes_at"]
         waiting = await conn.fetchval(_SQL["count_pending"], contest_id)

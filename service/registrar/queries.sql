@@ -68,7 +68,8 @@ SELECT state = 'issuing' AND issues_from <= now AND now < closes_at AS open
 -- name: add_issuances
 -- Log that codes asked for tokens, each once. No row for a code that is unknown, voided, not handed out, of another
 -- class, or used: the unique key makes the second of two requests wait for the first. In the order of keys, so that
--- two batches that meet never wait for each other in a circle.
+-- two batches that meet never wait for each other in a circle. OFFSET 0 keeps the look into the roll one by one, in its
+-- index: as a join, it would read the whole roll for each batch.
 --   $1 contest_id  text
 --   $2 roll_pks    bytea[], 32 bytes each
 --   $3 classes     text[]
@@ -79,8 +80,9 @@ INSERT INTO registrar.issuance (contest_id, roll_pk, channel, requests, sig)
 SELECT $1, new.roll_pk, new.channel, new.requests, new.sig
   FROM unnest($2::bytea[], $3::text[], $4::text[], $5::text[], $6::bytea[])
        AS new (roll_pk, class, channel, requests, sig)
-  JOIN registrar.roll ON roll.contest_id = $1 AND roll.roll_pk = new.roll_pk AND roll.class = new.class
- WHERE roll.handed_out AND NOT roll.voided
+  JOIN LATERAL (SELECT handed_out AND NOT voided AS usable FROM registrar.roll
+                 WHERE roll.contest_id = $1 AND roll.roll_pk = new.roll_pk AND roll.class = new.class OFFSET 0) AS code
+    ON code.usable
  ORDER BY new.roll_pk
 ON CONFLICT DO NOTHING
 RETURNING roll_pk, requests;
@@ -94,6 +96,13 @@ SELECT roll.roll_pk, roll.class, roll.handed_out, roll.voided, issuance.requests
   FROM registrar.roll
   LEFT JOIN registrar.issuance USING (contest_id, roll_pk)
  WHERE roll.contest_id = $1 AND roll.roll_pk = ANY ($2::bytea[]);
+
+
+-- name: look_at_epoch
+-- What says whether an epoch may be due, without holding anything up.
+--   $1 contest_id  text
+SELECT manifest, closes_at, epoch_started_at, weighin.posix() AS now
+  FROM registrar.contest WHERE contest_id = $1 AND state = 'issuing';
 
 
 -- name: hold_for_epoch

@@ -1,19 +1,54 @@
 """A link to the database that can be cut: a TCP proxy that knows where a message of PostgreSQL's protocol ends.
 
-It passes whole messages on, in both directions, and cuts between two of them: where the caller says, or behind a
-COMMIT, so that the commit is done and its answer is lost. What was passed on before a cut arrives.
+It passes whole messages on, in both directions, and cuts between two of them: where the caller says, or behind what
+commits, so that the commit is done and its answer is lost. That is a COMMIT, or the end (Sync) of a statement that runs
+outside a transaction: the server commits before it sends anything of its answer, as long as that fits its buffer of
+8 kB. What was passed on before a cut arrives.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
 _COMMIT = b"COMMIT;\0"
 _FOREVER = 2**62
+Commit = Literal["COMMIT", "statement"]
+"""What commits: a COMMIT, or a statement of its own."""
 _FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
 _LAST_WORD = b"E" + (4 + len(_FIELDS)).to_bytes(4, "big") + _FIELDS
 """What a server says when an administrator ends a connection."""
+
+
+class _Talk:
+    """What is going on between a client and the server, as far as commits go.
+
+    Attributes:
+        committing: Between a commit and the end of its answer, what commits: a COMMIT, or a statement of its own.
+    """
+
+    def __init__(self) -> None:
+        self.committing: Commit | None = None
+        self._executing = False
+        self._in_transaction = False
+
+    def hear(self, kind: bytes, body: bytes, *, from_client: bool) -> Commit | None:
+        """Take note of a message; return what has committed, where it ends the answer to that."""
+        if not from_client:
+            if kind != b"Z":
+                return None
+            self._in_transaction = body != b"I"
+            done, self.committing = self.committing, None
+            return done
+        if kind == b"Q":
+            self.committing = "COMMIT" if body == _COMMIT else None
+        elif kind == b"E":
+            self._executing = True
+        elif kind == b"S":
+            self.committing = "statement" if self._executing and not self._in_transaction else None
+            self._executing = False
+        return None
 
 
 class Link:
@@ -23,7 +58,7 @@ class Link:
         url: The database's address through this link.
         passed: Messages that were passed on so far, both ways.
         cuts: Cuts so far.
-        after_commit: How many of those came behind a COMMIT whose answer was under way.
+        after_commit: How many of those came behind a commit whose answer was under way.
     """
 
     def __init__(self, url: str) -> None:
@@ -39,14 +74,16 @@ class Link:
         self.after_commit = 0
         self._left = _FOREVER
         self._commits = 0
+        self._of: Commit = "COMMIT"
         self._open: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
 
     def cut_after(self, messages: int) -> None:
         """Pass so many messages on, then cut the connection that the next one is for. Once."""
         self._left = messages
 
-    def cut_commit(self, number: int) -> None:
-        """Let COMMIT number `number` from now through, and cut before its answer. Once."""
+    def cut_commit(self, number: int, of: Commit = "COMMIT") -> None:
+        """Let commit number `number` of a kind from now through, and cut before its answer. Once."""
+        self._of = of
         self._commits = number
 
     def heal(self) -> bool:
@@ -77,13 +114,13 @@ class Link:
             asyncio.open_unix_connection(self._socket) if self._socket else asyncio.open_connection(*self._address)
         )
         ends = (writer, there_writer)
-        told = asyncio.Event()  # set between a COMMIT and its answer
+        talk = _Talk()
         mine = asyncio.current_task()
         assert mine is not None, "asyncio serves each connection in a task"
         self._open[mine] = ends
         ways = [
-            asyncio.create_task(self._pass_on(reader, there_writer, ends, told, from_client=True)),
-            asyncio.create_task(self._pass_on(there_reader, writer, ends, told, from_client=False)),
+            asyncio.create_task(self._pass_on(reader, there_writer, ends, talk, from_client=True)),
+            asyncio.create_task(self._pass_on(there_reader, writer, ends, talk, from_client=False)),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -103,7 +140,7 @@ class Link:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         ends: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
-        told: asyncio.Event,
+        talk: "_Talk",
         *,
         from_client: bool,
     ) -> None:
@@ -112,20 +149,16 @@ class Link:
             while True:
                 head = await reader.readexactly(head_size)
                 body = await reader.readexactly(int.from_bytes(head[-4:], "big") - 4)
-                if self._commits == 1 and told.is_set():
+                if self._commits == 1 and talk.committing == self._of:
                     self._commits, self._left = 0, 0
                 if self._left == 0:
                     self._left = _FOREVER
-                    self.after_commit += told.is_set()
+                    self.after_commit += bool(talk.committing)
                     self._cut(ends)
                     return
                 self._left -= self._left != _FOREVER
-                if from_client:
-                    if head[:1] == b"Q" and body == _COMMIT:
-                        told.set()
-                elif head[:1] == b"C" and told.is_set():
+                if talk.hear(head[:1], body, from_client=from_client) == self._of:
                     self._commits -= self._commits > 0
-                    told.clear()
                 self.passed += 1
                 head_size = 5
                 writer.write(head + body)

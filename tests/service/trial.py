@@ -239,3 +239,14 @@ async def obtain(rooms: Rooms, opened: Opened, code: Code) -> Holder:
 def ballots(codes: Sequence[Code], *rankings: Sequence[str]) -> list[tuple[Code, Choices]]:
     """Return each code with a ranking; the rankings go round."""
     return [(code, Ranking(tuple(rankings[number % len(rankings)]))) for number, code in enumerate(codes)]
+
+
+async def rewrite_function(url: str, name: str, guard: str, instead: str) -> None:
+    """Take a guard out of a function of the database: what a test that rests on it must fail without."""
+    conn = await asyncpg.connect(url)
+    try:
+        text = await conn.fetchval("SELECT pg_get_functiondef($1::regproc)", name)
+        assert text.count(guard) == 1, "the guard is there once"
+        await conn.execute(text.replace(guard, instead))
+    finally:
+        await conn.close()
