@@ -62,7 +62,9 @@ class RankedOutcome(Record):
 class BudgetOutcome(Record):
     """A complete budget count. `funded` is in order of decision; `spent` is in minor units.
 
-    `quota` is None in every budget method; `scores` is the support of each option in the profile's order.
+    `quota` is None in every budget method; `scores` is the support of each option in the profile's order. `endowment`
+    is what every ballot had to spend, minor units as "n" or "n/d"; None without ballots, absent where the method has
+    none.
     """
 
     method: str
@@ -72,6 +74,7 @@ class BudgetOutcome(Record):
     funded: tuple[str, ...]
     spent: Count
     scores: tuple[str, ...] | UnsetType = UNSET
+    endowment: str | UnsetType | None = UNSET
 
 
 Outcome = RankedOutcome | BudgetOutcome
@@ -104,3 +107,4 @@ class BudgetRounds(Record):
     draws: tuple[Draw, ...]
     lots: tuple[Hex32, ...]
     scores: tuple[str, ...] | UnsetType = UNSET
+    endowment: str | UnsetType | None = UNSET

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Literal, get_args
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -35,13 +35,9 @@ from service.refusals import Refused, UnsafeInstallation
 from service.registrar import duties as registrar_duties
 from service.registrar import routes as registrar_routes
 from service.registrar.issuing import Registrar
-from service.settings import Settings, read_settings
+from service.settings import ROOMS, ROOMS_VARIABLE, Room, Settings, read_settings
 from service.tallier import duties as tallier_duties
 
-Room = Literal["registrar", "box", "tallier", "desk", "public"]
-ROOMS: tuple[Room, ...] = get_args(Room)
-ROOMS_VARIABLE = "_WEIGHIN_ROOMS"
-"""How `serve` tells its worker processes which rooms they run."""
 ATTEND_SECONDS = 0.2
 """How often a room looks whether something waits for it."""
 _ATTEND_LOCKS: dict[Room, int] = {"registrar": 0x77690001, "box": 0x77690002, "tallier": 0x77690003, "desk": 0x77690004}

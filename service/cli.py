@@ -25,17 +25,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from schemas.ballot import Allocation, Approval, Choices, Ranking, Scores
-from service import benching, client, demonstrating, installing, replaying, serving
-from service.app import ROOMS
+from service import client, demonstrating, installing, replaying, serving
 from service.database import databases
 from service.database.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from service.database.migrate import MigrationError
 from service.desk import asking, drafting, staffing
 from service.keys import refuse_foreign_keys
 from service.refusals import InvalidRequest, NotReady, Refused, UnsafeInstallation
-from service.registrar import letters, roll
+from service.registrar import roll
 from service.rehearsing import Rehearsal
-from service.settings import Settings, SettingsError, read_settings
+from service.settings import ROOMS, Settings, SettingsError, read_settings
 from voting import cli as voting_cli
 from voting import profile
 from voting.errors import InvalidBallot, VotingError
@@ -482,6 +481,8 @@ def _add_roll(commands: Any) -> None:
 
 
 def _roll_letters(args: argparse.Namespace) -> int:
+    from service.registrar import letters  # slow to load: it sets type
+
     mailed = letters.read_codes(args.codes)
     draft, facts = _with_conn(_DESK, lambda conn: drafting.show(conn, args.id))
     if facts["ctx"] is None:
@@ -699,7 +700,6 @@ def _add_bench(commands: Any) -> None:
     parser = _command(commands, "bench", _bench, help_text="measure the service against its limits, in one run")
     parser.add_argument("what", choices=("cast", "verify"))
     parser.add_argument("--casts", type=int, default=8000, metavar="N", help="ballots in the closed loop (8000)")
-    parser.add_argument("--issues", type=int, default=2500, metavar="N", help="tokens to ask for (2500)")
     parser.add_argument("--rate", type=float, default=300, metavar="R", help="arrivals a second in the open loop (300)")
     parser.add_argument(
         "--workers",
@@ -713,6 +713,8 @@ def _add_bench(commands: Any) -> None:
 
 
 def _bench(args: argparse.Namespace) -> int:
+    from service import benching  # slow to load: it brings the server
+
     settings = read_settings(os.environ)
     signal.signal(signal.SIGTERM, _interrupt)
     slug = f"bench-{secrets.token_hex(4)}"
@@ -723,9 +725,7 @@ def _bench(args: argparse.Namespace) -> int:
         else:
             rehearsal = stack.enter_context(_rehearsal(settings, None, slug, workers=args.workers))
             figures = asyncio.run(
-                benching.bench_cast(
-                    rehearsal, settings.data / slug, issues=args.issues, casts=args.casts, rate=args.rate, said=said
-                )
+                benching.bench_cast(rehearsal, settings.data / slug, casts=args.casts, rate=args.rate, said=said)
             )
             if args.what == "verify":
                 bundle, closing = asyncio.run(benching.finish(rehearsal, settings.data / slug, said=said))

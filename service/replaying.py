@@ -297,7 +297,11 @@ def _summary(election: Election, path: Path, report: Report, rehearsal: Rehearsa
     offline = election.method.count(
         profile.merge_counted(Counter(election.ballots), election.ids),
         terms=profile.Terms(
-            election.ids, seats=election.terms.seats, budget=election.terms.budget, costs=election.terms.costs
+            election.ids,
+            seats=election.terms.seats,
+            budget=election.terms.budget,
+            costs=election.terms.costs,
+            minor_digits=election.terms.minor_digits,
         ),
         order=order,
     )

@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import IO
 
 import httpx
-from granian import Granian
-from granian.constants import Interfaces
 
-from service.app import ROOMS_VARIABLE, Room
 from service.refusals import InvalidRequest, NotReady
+from service.settings import ROOMS_VARIABLE, Room
 
 START_SECONDS = 60.0
 
@@ -32,6 +30,9 @@ def serve(*, host: str, port: int, rooms: Sequence[Room], workers: int, database
         workers: Worker processes.
         database_url: The migrated database; workers get it by their environment.
     """
+    from granian import Granian  # slow to load, and every command passes here
+    from granian.constants import Interfaces
+
     os.environ["WEIGHIN_DATABASE_URL"] = database_url
     os.environ[ROOMS_VARIABLE] = " ".join(rooms)
     Granian(

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -11,6 +12,11 @@ import platformdirs
 from schemas.base import Record
 
 _PREFIX = "WEIGHIN_"
+Room = Literal["registrar", "box", "tallier", "desk", "public"]
+ROOMS: tuple[Room, ...] = get_args(Room)
+"""What a process may run, all or one (`serve --only`)."""
+ROOMS_VARIABLE = "_WEIGHIN_ROOMS"
+"""How `serve` tells its worker processes which rooms they run."""
 _SECRET_CHARACTERS_MIN = 32
 
 

@@ -261,7 +261,10 @@ class Contest:
         ]
         costs = tuple(option.cost for option in manifest.options if isinstance(option.cost, int))
         seats = manifest.seats if isinstance(manifest.seats, int) else 1
-        terms = Terms(ids, seats=seats, budget=budget, costs=costs, groups=manifest.exclusion_groups)
+        digits = manifest.minor_digits if isinstance(manifest.minor_digits, int) else 0
+        terms = Terms(
+            ids, seats=seats, budget=budget, costs=costs, groups=manifest.exclusion_groups, minor_digits=digits
+        )
         outcome = self.method.count(merge(valid, ids), terms=terms, order=ties.lot_order(ids, ctx=self.ctx, seed=seed))
         lots = [ties.lot(option, self.ctx, seed) for option in ids]
         rounds = methods.published_rounds(outcome, ctx_hex=self.ctx.hex(), lots=lots)

@@ -5,8 +5,10 @@ it shows that nothing else is in it.
 """
 
 import hashlib
+import io
 import re
 from collections.abc import Mapping
+from typing import BinaryIO
 
 from voting.errors import InvalidBundle
 
@@ -17,6 +19,7 @@ END = bytes(2 * BLOCK)
 SIZE_MAX = 8**11 - 1
 """The largest file that a header can name: 8 GiB less a byte."""
 NAME_MAX = 100
+_CHUNK = 1 << 20
 
 MANIFEST, POLICY, ROLL = "manifest.note", "policy.txt", "roll.txt"
 LOG_CHECKPOINT, LOG_CHECKPOINTS, LOG_ENTRIES = "log/checkpoint", "log/checkpoints.txt", "log/entries.bin"
@@ -100,34 +103,48 @@ def write_tar(files: Mapping[str, bytes]) -> bytes:
     return b"".join((*parts, END))
 
 
-def read_tar(data: bytes) -> dict[str, bytes]:
+def read_tar(source: bytes | BinaryIO) -> dict[str, bytes]:
     """Return the files of a canonical tar.
 
     Each header is compared with the one that `tar_header` writes, so passing means that `write_tar` of what is
-    returned gives back `data`, without building it.
+    returned gives back the same bytes, without building them.
+
+    Args:
+        source: The tar, or a stream of it, which is read to its end: then each byte is in memory once.
 
     Raises:
-        InvalidBundle: It does not; the text says where.
+        InvalidBundle: It is not one; the text says where.
     """
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
     files: dict[str, bytes] = {}
     at, last = 0, ""
-    while data[at : at + BLOCK] != bytes(BLOCK):
-        header = data[at : at + BLOCK]
+    while (header := _take(stream, BLOCK)) != bytes(BLOCK):
         name, size = _read_header(header, at)
         if header != tar_header(name, size):
             raise InvalidBundle(f"the tar header of {name} at byte {at} is not in canonical form")
         if files and name <= last:
             raise InvalidBundle(f"{name} stands after {last} in the tar: files must be sorted, each once")
-        start, end = at + BLOCK, at + BLOCK + size
-        at = end + -size % BLOCK
-        if at > len(data):
+        data, zeros = _take(stream, size), _take(stream, -size % BLOCK)
+        if len(data) + len(zeros) < size + -size % BLOCK:
             raise InvalidBundle(f"the tar ends inside {name}")
-        if any(data[end:at]):
+        if any(zeros):
             raise InvalidBundle(f"the tar holds bytes behind {name}, where zeros belong")
-        files[name], last = data[start:end], name
-    if data[at:] != END:
+        at += BLOCK + size + len(zeros)
+        files[name], last = data, name
+    if _take(stream, BLOCK + 1) != bytes(BLOCK):
         raise InvalidBundle("the tar does not end with two zero blocks and nothing more")
     return files
+
+
+def _take(stream: BinaryIO, size: int) -> bytes:
+    """Return the next bytes of a stream, fewer only at its end; never more memory than there are bytes."""
+    if size <= _CHUNK:
+        return stream.read(size)
+    kept = io.BytesIO()  # which gives its buffer away without a copy
+    while size and (part := stream.read(min(size, _CHUNK))):
+        kept.write(part)
+        size -= len(part)
+    return kept.getvalue()
 
 
 def _read_header(header: bytes, at: int) -> tuple[str, int]:

@@ -1,182 +1,151 @@
 """Checks V9 to V16: every ballot is in the log, signed by its voter, admitted by every issuer, opened and judged."""
 
-import base64
-import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.contest import HandoutNotice, IncidentNotice, ReplaceNotice
 from voting import bundle
-from voting.checks_contest import issuer_keys
 from voting.errors import InvalidBundle
-from voting.evidence import Evidence, LoggedBallot, NotApplicable, Unread
-from voting.parallel import each
-from voting.proof import ballot, canonical, log, signing, tokens
+from voting.evidence import UNJUDGED, Evidence, NotApplicable, Unread
+from voting.proof import log
 from voting.words import plural, settle
 
+Marks = NDArray[np.bool_]
 _SEAL = "invalid:seal"
 
 
 def check_ballots(evidence: Evidence) -> str:
     """V9: each ballot of this contest is the log's entry at its place; nothing is missing, nothing more is there."""
-    logged = evidence.digests
-    if evidence.ballot_count != len(logged):
+    survey, logged = evidence.survey, evidence.entries.of_kind(log.BALLOT)
+    if len(survey) != len(logged):
         raise InvalidBundle(
-            f"{bundle.BALLOTS} has {plural(evidence.ballot_count, 'line')}, the log {plural(len(logged), 'ballot')}"
+            f"{bundle.BALLOTS} has {plural(len(survey), 'line')}, the log {plural(len(logged), 'ballot')}"
         )
-    settle(_header_problems(evidence, logged))
+    settle(_header_problems(evidence, survey.differ(logged)))
     return f"{plural(len(logged), 'ballot')}, each the log's entry at its place"
 
 
-def _header_problems(evidence: Evidence, logged: list[bytes]) -> Iterator[str]:
-    manifest, ctx = evidence.manifest, evidence.ctx.hex()
-    classes = {one.id for one in manifest.classes}
-    for vote in evidence.ballots():
-        if vote.digest != logged[vote.number - 1]:
-            yield f"line {vote.number} is not the ballot that the log has there"
-        elif vote.header.ctx != ctx:
-            yield f"line {vote.number} is a ballot of contest {vote.header.ctx[:20]}"
-        elif vote.header.cls not in classes:
-            yield f"line {vote.number} is of class {vote.header.cls!r}, which there is not"
-        elif len(vote.header.tok) != len(manifest.issuers):
-            yield f"line {vote.number} has {len(vote.header.tok)} tokens for {len(manifest.issuers)} issuers"
+def _header_problems(evidence: Evidence, elsewhere: Marks) -> Iterator[str]:
+    manifest, survey, issuers = evidence.manifest, evidence.survey, len(evidence.manifest.issuers)
+    foreign = _is_other(survey.table["ctx"], survey.contests, {evidence.ctx.hex()})
+    stray = _is_other(survey.table["cls"], survey.classes, {one.id for one in manifest.classes})
+    for place in np.flatnonzero(elsewhere | foreign | stray | (survey.table["tokens"] != issuers)).tolist():
+        row, number = survey.table[place], place + 1
+        if elsewhere[place]:
+            yield f"line {number} is not the ballot that the log has there"
+        elif foreign[place]:
+            yield f"line {number} is a ballot of contest {survey.contests[row['ctx']][:20]}"
+        elif stray[place]:
+            yield f"line {number} is of class {survey.classes[row['cls']]!r}, which there is not"
+        else:
+            yield f"line {number} has {row['tokens']} tokens for {issuers} issuers"
+
+
+def _is_other(column: NDArray[Any], texts: Sequence[str], known: set[str]) -> Marks:
+    """Where a column of places in a list of texts holds none of the known ones."""
+    other = np.array([text not in known for text in texts], np.bool_)
+    return other[column] if len(texts) else np.zeros(len(column), np.bool_)
 
 
 def check_signatures(evidence: Evidence) -> str:
     """V10: each ballot is signed by the key it names, so nobody but the voter can have written it."""
-    settle(
-        f"line {vote.number} is not signed by its voter's key"
-        for vote, signed in each(_is_signed, evidence.ballots())
-        if not signed
-    )
-    return f"{plural(evidence.ballot_count, 'signature')} by the voters' own keys"
-
-
-def _is_signed(vote: LoggedBallot) -> bool:
-    return signing.verify(bytes.fromhex(vote.header.pk), ballot.signed_bytes(vote.header_bytes), vote.signature)
+    settle(f"line {number} is not signed by its voter's key" for number in _numbers(~evidence.proofs.signed))
+    return f"{plural(len(evidence.survey), 'signature')} by the voters' own keys"
 
 
 def check_tokens(evidence: Evidence) -> str:
     """V11: every issuer signed every voter's key, for this contest and class. Voters are told apart by key."""
-    settle(_token_problems(evidence))
-    issuers = len(evidence.manifest.issuers)
-    return f"{plural(evidence.finals.voters.total(), 'voter key')}, each signed by {plural(issuers, 'issuer')}"
+    issuers, lacking = evidence.manifest.issuers, evidence.proofs.lacking
+    assert evidence.issuer_keys, "a manifest names an issuer"
+    if np.any(lacking == UNJUDGED):
+        raise Unread("V9", "a ballot of no class, or with too few tokens")
+    survey = evidence.survey
+    settle(
+        f"line {number} has no valid token of {issuers[lacking[number - 1] - 1].host} for class "
+        f"{survey.classes[survey.table['cls'][number - 1]]}"
+        for number in _numbers(lacking != 0)
+    )
+    return f"{plural(evidence.finals.voters.total(), 'voter key')}, each signed by {plural(len(issuers), 'issuer')}"
 
 
-def _token_problems(evidence: Evidence) -> Iterator[str]:
-    manifest, keys = evidence.manifest, issuer_keys(evidence)
-    challenges = [
-        hashlib.sha256(tokens.challenge(issuer.host, evidence.ctx, manifest.box_host)).digest()
-        for issuer in manifest.issuers
-    ]
-
-    def without_token(vote: LoggedBallot) -> str | None:
-        """Return the first issuer whose token is missing; None where all are there."""
-        header, pk = vote.header, bytes.fromhex(vote.header.pk)
-        for issuer, spki, challenge, token in zip(manifest.issuers, keys, challenges, vote.tokens, strict=True):
-            key = spki[header.cls]
-            if not tokens.is_token(key, tokens.token_input(pk, challenge_digest=challenge, spki=key), token):
-                return issuer.host
-        return None
-
-    for vote, host in each(without_token, _once_a_voter(evidence, keys)):
-        if host is not None:
-            yield f"line {vote.number} has no valid token of {host} for class {vote.header.cls}"
-
-
-def _once_a_voter(evidence: Evidence, keys: Sequence[Mapping[str, bytes]]) -> Iterator[LoggedBallot]:
-    """Give the ballots whose tokens were not seen before: later revisions carry the same ones."""
-    seen: set[bytes] = set()
-    for vote in evidence.ballots():
-        header = vote.header
-        if len(header.tok) != len(keys) or any(header.cls not in spki for spki in keys):
-            raise Unread("V9", "a ballot of no class, or with too few tokens")
-        known = hashlib.sha256(canonical.encode((header.pk, header.cls, header.tok))).digest()
-        if known not in seen:
-            seen.add(known)
-            yield vote
+def _numbers(marks: Marks) -> Iterator[int]:
+    """The numbers of marked lines, from 1."""
+    return (place + 1 for place in np.flatnonzero(marks).tolist())
 
 
 def check_revisions(evidence: Evidence) -> str:
     """V12: revisions are within bounds, and exactly the last one of each voter counts."""
-    finals = evidence.finals
+    survey, finals = evidence.survey, evidence.finals
     settle(_revision_problems(evidence))
-    superseded = evidence.ballot_count - len(finals.numbers)
-    equal = f"; {plural(len(finals.equal), 'ballot')} lost to another with the same revision" if finals.equal else ""
+    superseded = len(survey) - len(finals.numbers)
+    equal = f"; {plural(finals.equal, 'ballot')} lost to another with the same revision" if finals.equal else ""
     return f"{plural(len(finals.numbers), 'final revision')}, {superseded:,} superseded{equal}"
 
 
 def _revision_problems(evidence: Evidence) -> Iterator[str]:
-    finals = evidence.finals.numbers
-    for vote in evidence.ballots():
-        if vote.header.rev > evidence.manifest.max_rev:
-            yield f"line {vote.number} is revision {vote.header.rev}, {evidence.manifest.max_rev} are allowed"
-        elif (vote.number in finals) == (vote.line.why == "superseded"):
-            state = "its voter's last revision" if vote.number in finals else "superseded by a later revision"
-            yield f"line {vote.number} is {state}, and is not treated as such"
+    survey, final, rev_max = evidence.survey, evidence.finals.numbers.marks, evidence.manifest.max_rev
+    beyond = survey.table["rev"] > rev_max
+    for number in _numbers(beyond | (final == survey.why("superseded"))):
+        if beyond[number - 1]:
+            yield f"line {number} is revision {survey.table['rev'][number - 1]}, {rev_max} are allowed"
+        else:
+            state = "its voter's last revision" if final[number - 1] else "superseded by a later revision"
+            yield f"line {number} is {state}, and is not treated as such"
 
 
 def check_openings(evidence: Evidence) -> str:
     """V13: each counted ballot's choices are what its voter committed to; no superseded ballot is opened."""
     settle(_opening_problems(evidence))
-    reasons = Counter(vote.line.why for vote in evidence.ballots() if vote.number in evidence.finals.numbers)
+    finals = evidence.finals.numbers
+    reasons = evidence.survey.count_reasons(finals)
     shut = reasons[_SEAL] + reasons["unopened"]
-    opened = len(evidence.finals.numbers) - shut
-    return f"{plural(opened, 'commitment')} opened as made" + (f", {shut} could not be opened" if shut else "")
+    return f"{plural(len(finals) - shut, 'commitment')} opened as made" + (
+        f", {shut} could not be opened" if shut else ""
+    )
 
 
 def _opening_problems(evidence: Evidence) -> Iterator[str]:
-    finals = evidence.finals.numbers
-    told = any(isinstance(notice, IncidentNotice) for notice in evidence.notices)
-    for vote in evidence.ballots():
-        line, where = vote.line, f"line {vote.number}"
-        if isinstance(line.sealed, str) != (line.why == _SEAL):
+    survey, final, fits = evidence.survey, evidence.finals.numbers.marks, evidence.proofs.fits
+    sealed, opened = survey.table["sealed"] != 0, survey.opened()
+    unsealable, unopened = survey.why(_SEAL), survey.why("unopened")
+    stays_shut = ~final | unsealable | unopened
+    untold = unopened & (not any(isinstance(notice, IncidentNotice) for notice in evidence.notices))
+    for number in _numbers((sealed != unsealable) | (opened == stays_shut) | untold | ~fits):
+        where, place = f"line {number}", number - 1
+        if sealed[place] != unsealable[place]:
             yield f"{where}: the sealed text is published for {_SEAL}, and for nothing else"
-        elif vote.number not in finals or line.why in (_SEAL, "unopened"):
-            if line.open is not None:
-                yield f"{where} is opened, and must not be"
-            elif line.why == "unopened" and not told:
-                yield f"{where} was not opened, and no incident notice says why"
-            elif isinstance(line.sealed, str) and _sealed_sha256(line.sealed) != vote.header.seal:
-                yield f"{where}: the sealed text is not the one that the voter signed"
-        elif line.open is None:
+        elif stays_shut[place] and opened[place]:
+            yield f"{where} is opened, and must not be"
+        elif untold[place]:
+            yield f"{where} was not opened, and no incident notice says why"
+        elif sealed[place] and not fits[place]:
+            yield f"{where}: the sealed text is not the one that the voter signed"
+        elif not opened[place]:
             yield f"{where} counts, and is not opened"
-        elif _commitment(evidence.ctx, vote) != vote.header.commit:
+        else:
             yield f"{where}: the opening does not fit the commitment"
-
-
-def _sealed_sha256(sealed: str) -> str:
-    return hashlib.sha256(base64.b64decode(sealed)).hexdigest()
-
-
-def _commitment(ctx: bytes, vote: LoggedBallot) -> str:
-    opening, header = vote.line.open, vote.header
-    assert opening is not None, "the caller looked"
-    return ballot.commitment(
-        ctx=ctx,
-        pk=bytes.fromhex(header.pk),
-        rev=header.rev,
-        salt=bytes.fromhex(opening.salt),
-        choices=opening.choices.encode(),
-    ).hex()
 
 
 def check_choices(evidence: Evidence) -> str:
     """V14: a ballot counts if the ballot rules allow its choices; otherwise it is invalid, with the right code."""
-    verdicts, finals = evidence.verdicts, evidence.finals.numbers
+    survey, verdicts, finals = evidence.survey, evidence.verdicts, evidence.finals.numbers
+    right = np.array([_why(verdicts[text]) if text in verdicts else "" for text in survey.texts], object)
+    told = np.array(survey.reasons or ("",), object)
+    due, said = right[survey.table["choices"]], told[survey.table["why"]]
     settle(
-        f"line {vote.number} is {vote.line.why or 'valid'}, the rules say {_why(verdicts[vote.line.open.choices])}"
-        for vote in evidence.ballots()
-        if vote.number in finals
-        and vote.line.open is not None
-        and vote.line.why.removeprefix("invalid:") != verdicts[vote.line.open.choices]
+        f"line {number} is {said[number - 1] or 'valid'}, the rules say {due[number - 1] or 'valid'}"
+        for number in _numbers(finals.marks & survey.opened() & (said != due).astype(np.bool_))
     )
     counted = evidence.votes.total()
     return f"{counted:,} valid, {len(finals) - counted:,} not; {len(evidence.votes):,} different"
 
 
 def _why(code: str) -> str:
-    return f"invalid:{code}" if code else "valid"
+    return f"invalid:{code}" if code else ""
 
 
 def check_numbers(evidence: Evidence) -> str:

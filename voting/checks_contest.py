@@ -7,12 +7,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from schemas.contest import Issuer, Manifest
+from schemas.contest import Manifest
 from voting import bundle, methods
-from voting.errors import InvalidBundle, InvalidMethod, InvalidProof, VotingError
-from voting.evidence import Evidence, Unread
-from voting.proof import ballot, note, roll, statement, tokens
-from voting.proof.base64s import from_base64
+from voting.errors import InvalidBundle, InvalidMethod
+from voting.evidence import Evidence, read_spki
+from voting.proof import ballot, merkle, note, statement
 from voting.words import plural
 
 _FOLDERS = ("client", "issuance", "notices", "paper")
@@ -174,9 +173,9 @@ def _problems_of_level_high(evidence: Evidence, manifest: Manifest) -> Iterator[
 def check_roll(evidence: Evidence) -> str:
     """V3: roll.txt is sorted, no code stands twice, and root and sizes are those of the manifest."""
     manifest, leaves = evidence.manifest, evidence.roll
-    if roll.root(leaves.values()).hex() != manifest.roll_root:
+    if merkle.root(merkle.leaf_hash(leaf.data()) for leaf in leaves.leaves()).hex() != manifest.roll_root:
         raise InvalidBundle("roll.txt does not have the root that the manifest commits to")
-    sizes = Counter((leaf.cls, leaf.pool) for leaf in leaves.values())
+    sizes = Counter((leaf.cls, leaf.pool) for leaf in leaves.leaves())
     promised = {
         (index, pool): size
         for index, one in enumerate(manifest.classes)
@@ -198,31 +197,8 @@ def check_issuers(evidence: Evidence) -> str:
         if set(issuer.spki) != {one.id for one in manifest.classes}:
             raise InvalidBundle(f"{issuer.host} does not have a key for each class")
         for cls in issuer.spki:
-            spki = _spki(issuer, cls)
+            spki = read_spki(issuer, cls)
             if spki in seen:
                 raise InvalidBundle(f"{issuer.host}, class {cls}: this key stands twice in the manifest")
             seen.add(spki)
     return f"{plural(len(seen), 'key')} of {plural(len(manifest.issuers), 'issuer')}, all different"
-
-
-def _spki(issuer: Issuer, cls: str) -> bytes:
-    try:
-        spki = from_base64(issuer.spki[cls])
-        tokens.decode_spki(spki)
-    except VotingError as error:
-        raise InvalidProof(f"{issuer.host}, class {cls}: {error}") from error
-    return spki
-
-
-def issuer_keys(evidence: Evidence) -> list[dict[str, bytes]]:
-    """Return every issuer's keys by class, for the checks that use them.
-
-    Raises:
-        Unread: They don't pass V4.
-    """
-    try:
-        return [{cls: _spki(issuer, cls) for cls in issuer.spki} for issuer in evidence.manifest.issuers]
-    except Unread:
-        raise
-    except VotingError as error:
-        raise Unread("V4", str(error)) from error

@@ -56,7 +56,7 @@ def check_rounds(evidence: Evidence) -> str:
         if mine != other:
             wrong = ", ".join(key for key in mine if mine[key] != other.get(key))
             raise InvalidBundle(f"round {number} counted again differs in: {wrong}")
-    for key in ("rounds", "draws", "quota", "pairwise", "smith", "condorcet_winner", "scores"):
+    for key in ("rounds", "draws", "quota", "pairwise", "smith", "condorcet_winner", "scores", "endowment"):
         if (key in ours) != (key in theirs) or ours.get(key) != theirs.get(key):
             raise InvalidBundle(f"counted again, {key} differs from {bundle.ROUNDS}")
     winners = winners_of(evidence)
@@ -99,20 +99,17 @@ def _expected(evidence: Evidence) -> Iterator[tuple[str, object]]:
     yield "rounds_sha256", _sha256(evidence.file(bundle.ROUNDS))
     yield "sha256sums_sha256", _sha256(evidence.file(bundle.SHA256SUMS))
     counts = evidence.result.counts
-    invalid: dict[str, int] = {}
-    for vote in evidence.ballots():
-        if vote.number in finals and vote.line.why.startswith("invalid:"):
-            code = vote.line.why.removeprefix("invalid:")
-            invalid[code] = invalid.get(code, 0) + 1
+    reasons = evidence.survey.count_reasons(finals)
+    invalid = {why.removeprefix("invalid:"): count for why, count in reasons.items() if why.startswith("invalid:")}
     yield (
         "counts",
         msgspec.structs.replace(
             counts,
             eligible=manifest.roll_size,
             issued=len(evidence.issuances[0]),
-            cast=evidence.ballot_count,
+            cast=len(evidence.survey),
             final=len(finals),
-            superseded=evidence.ballot_count - len(finals),
+            superseded=len(evidence.survey) - len(finals),
             invalid=invalid,
             paper=0,
             assisted=min(counts.assisted, len(finals)) if manifest.assisted else 0,

@@ -12,6 +12,7 @@ from voting.parallel import each
 from voting.proof import checkpoint, codes, issuance, log, merkle, note, promise, signing, statement
 from voting.proof.base64s import to_base64
 from voting.proof.checkpoint import Checkpoint
+from voting.survey import Issuances
 from voting.words import plural, settle, utc
 
 
@@ -133,13 +134,18 @@ def check_issuance(evidence: Evidence) -> str:
         _check_issuance_log(history, entries, issuer.host)
     first = evidence.issuances[0]
     for issuer, entries in zip(manifest.issuers[1:], evidence.issuances[1:], strict=True):
-        if set(entries) != set(first):
+        if _same_entries(entries) != _same_entries(first):
             raise InvalidBundle(f"{issuer.host} did not issue to the same codes as {manifest.issuers[0].host}")
     settle(_issuance_problems(evidence, first))
     return f"{plural(len(first), 'token')} issued by each of {plural(len(manifest.issuers), 'issuer')}"
 
 
-def _check_issuance_log(history: TreeHistory, entries: tuple[IssuanceEntry, ...], host: str) -> None:
+def _same_entries(entries: Issuances) -> list[bytes]:
+    """What two logs with the same entries have in common, whatever their order."""
+    return sorted({issuance.entry_hash(entry) for entry in entries})
+
+
+def _check_issuance_log(history: TreeHistory, entries: Issuances, host: str) -> None:
     roots = prefix_roots(issuance_leaves(entries), {point.size for point, _ in history.points})
     if history.final[0].size != len(entries):
         raise InvalidBundle(f"{host} published {len(entries)} issuances, its log has {history.final[0].size}")
@@ -148,24 +154,27 @@ def _check_issuance_log(history: TreeHistory, entries: tuple[IssuanceEntry, ...]
             raise InvalidBundle(f"the issuances of {host} do not have the root of its checkpoint of size {point.size}")
 
 
-def _issuance_problems(evidence: Evidence, entries: tuple[IssuanceEntry, ...]) -> Iterator[str]:
+def _issuance_problems(evidence: Evidence, entries: Issuances) -> Iterator[str]:
     manifest, leaves = evidence.manifest, evidence.roll
     indexes = {one.id: index for index, one in enumerate(manifest.classes)}
     voided = {bytes.fromhex(one.roll_pk) for one in evidence.notices if isinstance(one, VoidNotice | ReplaceNotice)}
     if strange := voided - leaves.keys():
         yield f"a notice voids {min(strange).hex()[:16]}, which is not on the roll"
-    seen: set[str] = set()
+    seen = bytearray(len(leaves))  # by place on the roll
     for number, (entry, signed) in enumerate(each(_is_signed, entries), start=1):
+        if not number % 8192:
+            evidence.tell(f"{number:,} of {len(entries):,} tokens")
         where = f"issuance {number}, code {entry.roll_pk[:16]}"
         pk = bytes.fromhex(entry.roll_pk)
-        leaf = leaves.get(pk)
+        place = leaves.index(pk)
+        leaf = None if place is None else leaves.leaf(place)
         if entry.ctx != evidence.ctx.hex():
             yield f"{where}: of another contest"
         elif entry.channel == "paper":
             yield f"{where}: a paper return, which this version does not know"
-        elif leaf is None or leaf.cls != indexes.get(entry.cls):
+        elif place is None or leaf is None or leaf.cls != indexes.get(entry.cls):
             yield f"{where}: not on the roll of class {entry.cls}"
-        elif entry.roll_pk in seen:
+        elif seen[place]:
             yield f"{where}: issued twice"
         elif pk in voided:
             yield f"{where}: this code was voided"
@@ -173,7 +182,8 @@ def _issuance_problems(evidence: Evidence, entries: tuple[IssuanceEntry, ...]) -
             yield f"{where}: {len(entry.requests)} requests for {len(manifest.issuers)} issuers"
         elif not signed:
             yield f"{where}: the signature is not made with this code"
-        seen.add(entry.roll_pk)
+        if place is not None:
+            seen[place] = 1
 
 
 def _is_signed(entry: IssuanceEntry) -> bool:

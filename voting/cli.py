@@ -5,41 +5,55 @@
 """
 
 import argparse
-import gzip
-import importlib.util
 import io
 import os
 import re
 import sys
-import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from hashlib import sha256
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
+from msgspec import UnsetType
 
-from schemas.explanation import BudgetExplanation, RankedExplanation, SeatLost, SeatsExplanation
+from schemas.explanation import (
+    BudgetExplanation,
+    PairsExplanation,
+    RankedExplanation,
+    RoundsExplanation,
+    ScoresExplanation,
+    SeatLost,
+    SeatsExplanation,
+)
 from schemas.outcome import BudgetOutcome, Draw, Outcome, RankedOutcome
-from voting.budget.greedy import count_greedy
+from voting.budget.buying import six_decimals
+from voting.budget.equal_shares import CARDINAL_NAME, COMPLETIONS, NAME, count_equal_shares
+from voting.budget.recorded import count_recorded
+from voting.convert_command import add_convert
 from voting.errors import InvalidFile, InvalidMethod, VotingError
 from voting.explain import explain
-from voting.formats.blt import read_blt
-from voting.formats.pabulib import PabulibFile, minor_units, read_pabulib, recorded_rule, units
+from voting.explain_words import comparison_sentences, pairs_sentences, rounds_sentences, scores_sentences
+from voting.formats.pabulib import minor_units, recorded_rule, units
 from voting.methods import METHODS, Method, find
-from voting.profile import Profile, Terms
+from voting.parts import form_of, read_parts
+from voting.profile import ScoredProfile, Terms
+from voting.rctab import count_rctab, rctab_document, rctab_text, read_config, read_records
+from voting.reading import FORMATS, TITLES, Election, Format, format_of, read_chunks, read_election, read_whole
 from voting.ties import NO_CONTEST, lot_order
 from voting.verify_command import add_verify
+from voting.words import plural
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Any]
 
-_FORMATS = {".blt": "blt", ".pb": "pb"}
 _OPTION_ID = re.compile(r"[a-z0-9_-]{1,32}")
-_LONG_READ_BYTES = 8 << 20
-"""From this size on, reading a file shows a bar on a terminal."""
+_COMPARISON = "-comparison"
+_LEVELS = {"phragmen/1": "earned"}
+"""What the share of a purchase is called, where it is not the level that each point pays."""
+_COMPLETIONS = tuple(name + ending for ending in ("", _COMPARISON) for name in COMPLETIONS)
 
 
 class Parser(argparse.ArgumentParser):
@@ -67,6 +81,7 @@ def add_commands(subparsers: "Commands") -> None:
     _add_tally(subparsers)
     _add_methods(subparsers)
     add_verify(subparsers)
+    add_convert(subparsers)
 
 
 def _guarded(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
@@ -94,25 +109,23 @@ def _guarded(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse
 # -- tally ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Election:
-    """A ballot file, ready to be counted."""
-
-    kind: Literal["ranked", "budget"]
-    terms: Terms
-    profile: Profile
-    minor_digits: int = 0
-    point_digits: int = 0
-
-
 def _add_tally(subparsers: "Commands") -> None:
     parser = subparsers.add_parser("tally", help="count a ballot file offline")
-    parser.add_argument("file", metavar="FILE", help=".blt or .pb, also .gz; - is standard input")
+    parser.add_argument("file", metavar="FILE", help="ballots: " + " ".join(f".{form}" for form in FORMATS)
+                        + ", also .gz; - is standard input")  # fmt: skip
+    parser.add_argument("more", nargs="*", metavar="FILE", help="further parts of one contest: .parquet or .arrow")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="read parts on the workers of this Dask scheduler, "
+                        "such as tcp://10.0.0.5:8786; local starts one here")  # fmt: skip
     parser.add_argument("--method", metavar="M", help="such as irv or irv/1; see the command methods")
     parser.add_argument("--as-recorded", action="store_true", help="count a .pb file by the rule its META names")
-    parser.add_argument("--format", choices=sorted(_FORMATS.values()), help="where the name of the file does not say")
+    parser.add_argument("--format", choices=FORMATS, help="where the name of the file does not say")
+    parser.add_argument("--contest", metavar="NAME", help="which contest of a CVR file with several")
+    parser.add_argument("--rctab", metavar="CONFIG", help="count raw records (.csv) by this RCTab configuration")
     parser.add_argument("--seats", type=int, metavar="N", help="how many to elect; by default what the file says")
     parser.add_argument("--budget", metavar="B", help="in the file's currency; by default what the file says")
+    parser.add_argument(
+        "--completion", choices=_COMPLETIONS, help="what Equal Shares does with money left; a contest's is add1"
+    )
     parser.add_argument("--ctx", metavar="HEX", help="the contest, 64 hex digits: ties as in that contest")
     parser.add_argument("--seed", metavar="S", help="the public seed of the lot; empty by default")
     parser.add_argument("--explain", action="store_true", help="say why each option won or lost")
@@ -121,46 +134,68 @@ def _add_tally(subparsers: "Commands") -> None:
 
 
 def _tally(args: argparse.Namespace) -> int:
+    alone = args.as_recorded or any(given is not None for given in (args.rctab, args.format, args.contest))
+    if alone and (args.more or args.cluster is not None):
+        raise InvalidMethod("parts of a contest go with --method and its options only")
     if args.as_recorded:
         return _tally_as_recorded(args)
+    if args.rctab is not None:
+        return _tally_rctab(args)
     if args.method is None:
         raise InvalidMethod("no --method; give one, such as --method irv, or --as-recorded for a .pb file")
     method = find(args.method)
     order_ctx, seed = _lot_arguments(args)
     election = _read_election(args, method)
     order = _tie_order(election.terms.options, ctx=order_ctx, seed=seed)
-    outcome = method.count(election.profile, terms=election.terms, order=order)
+    if args.completion is None:
+        outcome = method.count(election.profile, terms=election.terms, order=order)
+    else:
+        outcome = _count_completed(args.completion, method, election, order)
     if args.json:
         document = _document(election, outcome, name=outcome.method, seed=args.seed)
+        if args.completion is not None:
+            document["completion"] = args.completion
         if args.explain:
-            document["explanation"] = explain(election.profile, outcome, terms=election.terms)
+            document["explanation"] = explain(election.profile, outcome, terms=election.terms, order=order)
         _print_json(document)
         return 0
     print(f"{method.title} ({outcome.method}): {election.profile.ballots:,} ballots, {len(order)} options")
     _print_outcome(election, outcome)
     if args.explain:
-        _print_explanation(election, outcome)
+        _print_explanation(election, outcome, order=order)
     return 0
 
 
+def _count_completed(completion: str, method: Method, election: Election, order: Sequence[str]) -> Outcome:
+    """Count by a variant of Equal Shares, which no contest can have: see voting/specs/equal-shares.md."""
+    if method.name not in (NAME, CARDINAL_NAME):
+        raise InvalidMethod(f"--completion is for equal-shares, and {method.name} leaves nothing to complete")
+    assert isinstance(election.profile, ScoredProfile), "a budget is read as scores"
+    return count_equal_shares(
+        election.profile,
+        terms=election.terms,
+        order=order,
+        cardinal=method.name == CARDINAL_NAME,
+        completion=next(name for name in COMPLETIONS if name == completion.removesuffix(_COMPARISON)),
+        compare=completion.endswith(_COMPARISON),
+    )
+
+
 def _tally_as_recorded(args: argparse.Namespace) -> int:
-    given = [name for name in ("method", "seats", "budget", "ctx", "seed") if getattr(args, name) is not None]
+    names = ("method", "seats", "budget", "completion", "ctx", "seed")
+    given = [name for name in names if getattr(args, name) is not None]
     if given:
         raise InvalidMethod(f"--{given[0]} does not go with --as-recorded, which takes everything from the file")
-    data = _read_bytes(args.file)
-    if _format(args, data) != "pb":
-        raise InvalidFile("only a Pabulib file (.pb) records how it was counted; give --method")
-    file = read_pabulib(data)
+
+    def accept(form: Format) -> None:
+        if form != "pb":
+            raise InvalidFile("only a Pabulib file (.pb) records how it was counted; give --method")
+
+    election = read_election(args.file, form=args.format, contest=args.contest, accept=accept)
+    file = election.pabulib
+    assert file is not None, "no other format is accepted"
     recorded = recorded_rule(file)
-    election = _budget_election(file)
-    outcome = count_greedy(
-        file.profile,
-        terms=file.terms,
-        order=recorded.order,
-        order_only=True,
-        threshold=recorded.threshold,
-        stop_at_first_misfit=recorded.stop_at_first_misfit,
-    )
+    outcome = count_recorded(file, recorded)
     threshold = units(recorded.threshold, file.point_digits) if recorded.threshold else None
     if args.json:
         document = _document(election, outcome, name=recorded.rule, seed=None)
@@ -170,6 +205,33 @@ def _tally_as_recorded(args: argparse.Namespace) -> int:
     at_least = f", at least {threshold} votes" if threshold else ""
     print(f"As recorded ({recorded.rule}{at_least}, ties in file order): {file.profile.ballots:,} ballots")
     _print_outcome(election, outcome)
+    return 0
+
+
+def _tally_rctab(args: argparse.Namespace) -> int:
+    given = [
+        name
+        for name in ("method", "seats", "budget", "completion", "ctx", "seed", "contest")
+        if getattr(args, name) is not None
+    ]
+    if given or args.explain:
+        name = given[0] if given else "explain"
+        raise InvalidMethod(f"--{name} does not go with --rctab, which takes everything from the configuration")
+    form = args.format or format_of(args.file) or "csv"
+    if form != "csv":
+        raise InvalidMethod(
+            f"--rctab counts raw records as .csv, not .{form}; give a CSV with columns rank1, rank2, ..."
+        )
+    try:
+        config = read_config(read_whole(args.rctab))
+    except InvalidFile as fault:
+        raise InvalidFile(f"--rctab {args.rctab}: {fault}") from None
+    count = count_rctab(read_records(read_chunks(args.file), config), config)
+    if args.json:
+        _print_json(rctab_document(count, config))
+    else:
+        print(rctab_text(count, config))
+        sys.stdout.flush()
     return 0
 
 
@@ -194,86 +256,51 @@ def _tie_order(options: Sequence[str], *, ctx: bytes | None, seed: str) -> tuple
     return tuple(names[option] for option in lot_order(names.keys(), ctx=ctx, seed=seed))
 
 
-def _read_election(args: argparse.Namespace, method: Method) -> _Election:
-    data = _read_bytes(args.file)
-    if _format(args, data) == "pb":
-        if method.kind != "budget":
-            raise InvalidMethod(f"a Pabulib file holds a budget, and {method.name} elects; see the command methods")
-        if args.seats is not None:
-            raise InvalidMethod("--seats is for ranked methods; a budget has none")
-        file = read_pabulib(data)
-        return _budget_election(file, budget=args.budget)
-    if method.kind != "ranked":
-        raise InvalidMethod(f"a BLT file holds rankings, and {method.name} spends a budget; see the command methods")
-    if args.budget is not None:
-        raise InvalidMethod("--budget is for budget methods; a BLT file has none")
-    ranked = read_blt(data, equal_ranks=method.equal_ranks)
-    # where those who stand are fewer than the seats, all of them are elected (SCOTTISH-10)
-    default = 1 if method.seats == "one" else min(ranked.seats, len(ranked.profile.options))
-    terms = Terms(ranked.profile.options, seats=default if args.seats is None else args.seats)
-    return _Election(kind="ranked", terms=terms, profile=ranked.profile)
+def _read_election(args: argparse.Namespace, method: Method) -> Election:
+    approvals = method.kind == "ranked" and "approval" in method.ballot_kinds
 
+    def accept(form: Format) -> None:
+        held = "a budget" if form == "pb" else "rankings"
+        if form == "tar" or (form == "pb") == (method.kind == "budget" or approvals):
+            return
+        does = "counts approvals" if approvals else "elects" if method.kind == "ranked" else "spends a budget"
+        raise InvalidMethod(f"a {TITLES[form]} file holds {held}, and {method.name} {does}; see the command methods")
 
-def _budget_election(file: PabulibFile, *, budget: str | None = None) -> _Election:
-    terms = file.terms
-    if budget is not None:
-        terms = Terms(terms.options, budget=minor_units(budget, file.minor_digits), costs=terms.costs)
-    return _Election(
-        kind="budget",
-        terms=terms,
-        profile=file.profile,
-        minor_digits=file.minor_digits,
-        point_digits=file.point_digits,
-    )
-
-
-def _format(args: argparse.Namespace, data: bytes) -> str:
-    """By --format, else by the file's name, else by how it begins."""
-    if args.format:
-        return str(args.format)
-    name = PurePath(args.file.removesuffix(".gz"))
-    if name.suffix.lower() in _FORMATS:
-        return _FORMATS[name.suffix.lower()]
-    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:4]
-    if start.upper() == b"META":
-        return "pb"
-    if start[:1].isdigit() or start[:1] == b"#":
-        return "blt"
-    raise InvalidFile("line 1: neither BLT nor Pabulib; name the file .blt or .pb, or give --format")
-
-
-def _read_bytes(path: str) -> bytes:
-    """Return a whole file, unpacked where it is gzip-compressed."""
-    if path == "-":
-        data = sys.stdin.buffer.read()
+    if method.kind == "budget" and args.seats is not None:
+        raise InvalidMethod("--seats is for ranked methods; a budget has none")
+    if method.kind == "ranked" and args.budget is not None:
+        raise InvalidMethod("--budget is for budget methods; others have none")
+    if args.more or args.cluster is not None or (args.format is None and form_of(args.file)):
+        accept("parquet")
+        paths, args.file = [args.file, *args.more], None  # a refusal names its part by itself
+        election = read_parts(paths, cluster=args.cluster, equal_ranks=method.equal_ranks)
     else:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            data = _read_with_bar(file, size) if size >= _LONG_READ_BYTES else file.read()
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (EOFError, OSError, zlib.error) as error:
-        raise InvalidFile(f"damaged gzip file ({error}); copy it again") from None
+        election = read_election(
+            args.file, form=args.format, contest=args.contest, equal_ranks=method.equal_ranks, accept=accept
+        )
+    if approvals and election.pabulib is not None:
+        election = _without_money(election)
+    if election.kind != method.kind:
+        raise InvalidMethod(f"this contest is {election.kind}, and {method.name} is not; see the command methods")
+    terms = election.terms
+    if method.kind == "budget":
+        if args.budget is None:
+            return election
+        return replace(election, terms=replace(terms, budget=minor_units(args.budget, election.minor_digits)))
+    default = 1 if method.seats == "one" else terms.seats
+    return replace(election, terms=replace(terms, seats=default if args.seats is None else args.seats))
 
 
-def _read_with_bar(file: BinaryIO, size: int) -> bytes:
-    if not sys.stderr.isatty() or importlib.util.find_spec("rich") is None:
-        return file.read()
-    from rich.console import Console  # an extra, and slow to load: only where a bar is drawn
-    from rich.progress import Progress
-
-    parts = []
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=size)
-        while part := file.read(1 << 20):
-            parts.append(part)
-            bar.advance(task, len(part))
-    return b"".join(parts)
+def _without_money(election: Election) -> Election:
+    """Take the approvals of a Pabulib file for what they are; its budget is none of this method's business."""
+    assert election.pabulib is not None, "the caller looked"
+    votes = election.pabulib.meta.get("vote_type", "")
+    if votes not in ("approval", "choose-1"):
+        raise InvalidMethod(f"this method counts approvals, and this Pabulib file holds {votes or 'other'} votes")
+    return replace(election, kind="ranked", terms=Terms(election.terms.options))
 
 
-def _document(election: _Election, outcome: Outcome, *, name: str, seed: str | None) -> dict[str, Any]:
+def _document(election: Election, outcome: Outcome, *, name: str, seed: str | None) -> dict[str, Any]:
     """What --json prints: the outcome with the file's names, and tallies as objects."""
     terms = election.terms
     document: dict[str, Any] = {
@@ -304,7 +331,7 @@ def _print_json(document: object) -> None:
     sys.stdout.flush()
 
 
-def _print_outcome(election: _Election, outcome: Outcome) -> None:
+def _print_outcome(election: Election, outcome: Outcome) -> None:
     if isinstance(outcome, RankedOutcome):
         _print_ranked(election, outcome)
     else:
@@ -312,7 +339,7 @@ def _print_outcome(election: _Election, outcome: Outcome) -> None:
     sys.stdout.flush()
 
 
-def _print_ranked(election: _Election, outcome: RankedOutcome) -> None:
+def _print_ranked(election: Election, outcome: RankedOutcome) -> None:
     options = election.terms.options
     width = max(len("lost to rounding" if outcome.quota else "exhausted"), *map(len, options))
     column = 11 if outcome.quota is None else 17
@@ -321,33 +348,73 @@ def _print_ranked(election: _Election, outcome: RankedOutcome) -> None:
     for stage in outcome.rounds:
         print(f"\nRound {stage.number}")
         held = [(votes, option) for votes, option in zip(stage.tally, options, strict=True) if votes is not None]
-        for votes, option in sorted(held, key=lambda pair: (-Decimal(pair[0]), pair[1])):
+        for votes, option in sorted(held, key=lambda pair: (-Fraction(pair[0]), pair[1])):
             mark = "  elected" if option in stage.elected else "  out" if option in stage.eliminated else ""
             print(f"  {option:<{width}} {_votes(votes):>{column}}{mark}")
         print(f"  {'exhausted':<{width}} {_votes(stage.exhausted):>{column}}")
         if outcome.quota is not None:
             print(f"  {'lost to rounding':<{width}} {_votes(stage.lost_to_rounding):>{column}}")
         _print_draws([draw for draw in outcome.draws if draw.round == stage.number])
+    if not isinstance(outcome.pairwise, UnsetType):
+        _print_pairs(outcome, options, outcome.pairwise)
+    elif not isinstance(outcome.scores, UnsetType):
+        _print_scores(outcome, options, outcome.scores)
     print(f"\nElected: {', '.join(outcome.elected)}")
+
+
+def _print_scores(outcome: RankedOutcome, options: Sequence[str], scores: Sequence[str]) -> None:
+    """The points or approvals of a method that adds up once, most first."""
+    width = max(map(len, options))
+    print()
+    for score, option in sorted(zip(scores, options, strict=True), key=lambda pair: (-Fraction(pair[0]), pair[1])):
+        print(f"  {option:<{width}} {_votes(score):>13}{'  elected' if option in outcome.elected else ''}")
+    _print_draws(outcome.draws)
+
+
+def _print_pairs(outcome: RankedOutcome, options: Sequence[str], matrix: Sequence[Sequence[int]]) -> None:
+    """The matrix of a Condorcet method: how many ballots have the option of the row above that of the column."""
+    width = max(map(len, options))
+    print("\nBallots that have the option on the left above the numbered one")
+    print(f"  {'':>4} {'':<{width}}" + "".join(f"{f'({number})':>11}" for number in range(1, len(options) + 1)))
+    for number, (option, row) in enumerate(zip(options, matrix, strict=True), 1):
+        cells = [f"{votes:,}" if number != other else "-" for other, votes in enumerate(row, 1)]
+        print(f"  {f'({number})':>4} {option:<{width}}" + "".join(f"{cell:>11}" for cell in cells))
+    if not isinstance(outcome.scores, UnsetType):
+        print("\n" + "; ".join(f"{option} {score}" for option, score in zip(options, outcome.scores, strict=True)))
+    if isinstance(outcome.condorcet_winner, str):
+        print(f"\n{outcome.condorcet_winner} beats every other option.")
+    elif not isinstance(outcome.smith, UnsetType):
+        print(f"\nNo option beats all others. Smith set: {', '.join(outcome.smith)}")
+    _print_draws(outcome.draws)
 
 
 def _votes(text: str) -> str:
     """Votes as published, with a comma at every thousand."""
-    whole, point, decimals = text.partition(".")
-    return f"{int(whole):,}{point}{decimals}"
+    whole, point, rest = text.partition("/" if "/" in text else ".")
+    return f"{int(whole):,}{point}{rest}"
 
 
-def _print_budget(election: _Election, outcome: BudgetOutcome) -> None:
+def _print_budget(election: Election, outcome: BudgetOutcome) -> None:
     digits = election.minor_digits
     width = max(map(len, election.terms.options))
     for stage in outcome.rounds:
         score = units(int(stage.score), election.point_digits)
         money = f"costs {units(stage.cost, digits)}, left {units(stage.left, digits)}"
+        if stage.share is not None:
+            money += f", {_LEVELS.get(outcome.method, 'level')} {_amount(stage.share, digits)}"
         print(f"  {stage.number:>4}  {stage.option:<{width}}  {score:>9}  {stage.decision:<8}  {money}")
         _print_draws([draw for draw in outcome.draws if draw.round == stage.number])
     funded = ", ".join(outcome.funded) or "nothing"
+    if isinstance(outcome.endowment, str):
+        print(f"Each ballot had {_amount(six_decimals(Fraction(outcome.endowment)), digits)}")
     print(f"Funded: {funded}")
     print(f"Spent: {units(outcome.spent, digits)} of {units(election.terms.budget or 0, digits)}")
+
+
+def _amount(minor: str, digits: int) -> str:
+    """A published decimal of minor units in the file's own units, without zeros at the end."""
+    whole, point, rest = f"{Decimal(minor).scaleb(-digits):f}".partition(".")
+    return whole + (point + rest).rstrip("0").rstrip(".")
 
 
 def _print_draws(draws: Sequence[Draw]) -> None:
@@ -355,16 +422,24 @@ def _print_draws(draws: Sequence[Draw]) -> None:
         print(f"  tied: {', '.join(draw.among)}; by lot the order is {', '.join(draw.order)}")
 
 
-def _print_explanation(election: _Election, outcome: Outcome) -> None:
-    facts = explain(election.profile, outcome, terms=election.terms)
+def _print_explanation(election: Election, outcome: Outcome, *, order: Sequence[str]) -> None:
+    facts = explain(election.profile, outcome, terms=election.terms, order=order)
     print("\nWhy")
     match facts:
         case RankedExplanation():
             lines = _ranked_sentences(facts)
         case SeatsExplanation():
             lines = _seats_sentences(facts)
+        case PairsExplanation():
+            lines = pairs_sentences(facts)
+        case ScoresExplanation():
+            lines = scores_sentences(facts)
+        case RoundsExplanation():
+            lines = rounds_sentences(facts)
         case BudgetExplanation():
             lines = _budget_sentences(facts, money=election.minor_digits, points=election.point_digits)
+    if not isinstance(facts, BudgetExplanation):
+        lines += comparison_sentences(facts, titles={method.name: method.title for method in METHODS})
     for line in lines:
         print(f"  {line}")
     sys.stdout.flush()
@@ -441,6 +516,11 @@ def _budget_sentences(facts: BudgetExplanation, *, money: int, points: int) -> l
                 continue
             case "excluded":
                 line = f"{score}: not funded, since {fact.excluded_by} is and only one of the two may be."
+            case "skipped" if isinstance(fact.held, int):
+                cost, held, short = (units(amount, money) for amount in (fact.cost, fact.held, fact.short))
+                line = f"{score}: not funded: it costs {cost}, and its voters had {held} left for it ({short} short)."
+            case "skipped" if not fact.short:
+                line = f"{score}: not funded, since the count ended before it could be bought."
             case "skipped":
                 cost, short = units(fact.cost, money), units(fact.short, money)
                 line = f"{score}: skipped, since it costs {cost} and {left} was left ({short} short)."
@@ -448,9 +528,16 @@ def _budget_sentences(facts: BudgetExplanation, *, money: int, points: int) -> l
                 line = f"{score}: not funded, since nobody asked for it."
         if fact.by_lot:
             line += " Another order of the lot would have funded it."
-        if isinstance(fact.needed, str):
+        if isinstance(fact.needed_same_shares, str):
+            more = plural(int(fact.needed_same_shares), "more ballot")
+            line += f" Had all shares stayed as they were, {more} for it alone would have done."
+        if isinstance(fact.needed, str) and fact.needed_kind == "upper_bound":
+            line += f" Counted again with {plural(int(fact.needed), 'more ballot')} it is funded; fewer might do."
+        elif isinstance(fact.needed, str):
             line += f" {units(int(fact.needed), points)} more votes would have funded it."
         lines.append(line)
+    for method, funded in facts.other_methods.items():
+        lines.append(f"By {method}: {', '.join(funded) or 'nothing'}.")
     lines.append(f"{units(facts.left, money)} of {units(facts.budget, money)} is left over.")
     return lines
 

@@ -5,31 +5,36 @@ few words, so that one broken file gives one clear line and not a cascade.
 """
 
 import base64
+import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.ballot import Allocation, Approval, BallotLine, Choices, Header, Ranking, Scores
 from schemas.bundle import Result
-from schemas.contest import ExtendNotice, Manifest, Notice
+from schemas.contest import ExtendNotice, Issuer, Manifest, Notice
 from schemas.log import BeaconDraw
 from schemas.outcome import BudgetRounds, RankedRounds
 from schemas.roll import IssuanceEntry
 from voting import bundle, plain_count
 from voting.errors import InvalidBallot, InvalidBundle, InvalidProof, VotingError
+from voting.parallel import each
 from voting.profile import read_choices
-from voting.proof import ballot, canonical, checkpoint, issuance, log, merkle, note, policy, roll, statement
+from voting.proof import ballot, canonical, checkpoint, issuance, log, merkle, note, policy, signing, statement, tokens
 from voting.proof.base64s import from_base64
 from voting.proof.checkpoint import Checkpoint
 from voting.proof.note import Signed
 from voting.proof.policy import Policy
+from voting.survey import Entries, Issuances, Lines, Roll, Survey, decode_ballot
 from voting.ties import lot_order
 
 T = TypeVar("T")
+_TELL_EVERY = 8192
 
 
 class Unread(VotingError):
@@ -122,12 +127,31 @@ class Finals:
     Attributes:
         numbers: Lines of the final revisions.
         voters: Different keys by class.
-        equal: Lines that lost to another one with the same key and revision.
+        equal: How many lines lost to another one with the same key and revision.
     """
 
-    numbers: frozenset[int]
+    numbers: Lines
     voters: Counter[str]
-    equal: tuple[int, ...]
+    equal: int
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """What was proven of each line of ballots.jsonl, in log order.
+
+    Attributes:
+        signed: The voter's key signed it.
+        lacking: The first issuer whose token is missing, counted from 1; 0 where none is; `UNJUDGED` where the class or
+            the number of tokens is wrong, or an issuer's key can't be read.
+        fits: Its opening, or its sealed text, is what the voter committed to; also where neither is there.
+    """
+
+    signed: NDArray[np.bool_]
+    lacking: NDArray[np.uint8]
+    fits: NDArray[np.bool_]
+
+
+UNJUDGED = 255
 
 
 @dataclass(frozen=True)
@@ -143,13 +167,18 @@ class TreeHistory:
 
 
 class Evidence:
-    """The files of one bundle and what is brought to check them. Properties raise `Unread`."""
+    """The files of one bundle and what is brought to check them. Properties raise `Unread`.
+
+    Attributes:
+        tell: Told in words how far a long step is.
+    """
 
     def __init__(self, files: Mapping[str, bytes], brought: Brought, *, tar_error: str | None = None) -> None:
         self.files = files
         self.brought = brought
         self.tar_error = tar_error
         self.parts: dict[str, object] = {}
+        self.tell: Callable[[str], None] = lambda _words: None
 
     def file(self, name: str) -> bytes:
         """Return a file.
@@ -207,14 +236,19 @@ class Evidence:
         return closes_at
 
     @_part("V3")
-    def roll(self) -> dict[bytes, roll.Leaf]:
+    def roll(self) -> Roll:
         """The roll's leaves by public key."""
-        return {leaf.roll_pk: leaf for leaf in roll.read(self.file(bundle.ROLL))}
+        return Roll(self.file(bundle.ROLL))
+
+    @_part("V4")
+    def issuer_keys(self) -> list[dict[str, bytes]]:
+        """Every issuer's keys (SPKI) by class, in the manifest's order of issuers."""
+        return [{cls: read_spki(issuer, cls) for cls in issuer.spki} for issuer in self.manifest.issuers]
 
     @_part("V6")
-    def entries(self) -> list[bytes]:
+    def entries(self) -> Entries:
         """The log's entries, 33 bytes each, under the root of the final checkpoint."""
-        entries, final = log.split_entries(self.file(bundle.LOG_ENTRIES)), self.final_point
+        entries, final = Entries(self.file(bundle.LOG_ENTRIES)), self.final_point
         root = merkle.root(map(merkle.leaf_hash, entries))
         if (len(entries), root) != (final.size, final.root):
             raise InvalidBundle(
@@ -222,11 +256,6 @@ class Evidence:
                 f"and {final.root.hex()[:12]}"
             )
         return entries
-
-    @_part("V6")
-    def digests(self) -> list[bytes]:
-        """The digests of all logged ballots, in log order."""
-        return [entry[1:] for entry in self.entries if entry[0] == log.BALLOT]
 
     @_part("V5")
     def final_point(self) -> Checkpoint:
@@ -292,92 +321,93 @@ class Evidence:
         return tuple(histories)
 
     @_part("V8")
-    def issuances(self) -> tuple[tuple[IssuanceEntry, ...], ...]:
+    def issuances(self) -> tuple[Issuances, ...]:
         """The entries of each issuer's log, in the manifest's order of issuers."""
-        found: list[tuple[IssuanceEntry, ...]] = []
-        for issuer in self.manifest.issuers:
-            name = bundle.issuance_name(issuer.host, "entries.jsonl")
-            entries: list[IssuanceEntry] = []
-            for number, line in _lines(name, self.file(name)):
-                try:
-                    entries.append(canonical.decode(line, IssuanceEntry))
-                except VotingError as error:
-                    raise InvalidBundle(f"{name} line {number}: {error}") from error
-            found.append(tuple(entries))
-        return tuple(found)
+        names = [bundle.issuance_name(issuer.host, "entries.jsonl") for issuer in self.manifest.issuers]
+        return tuple(Issuances(name, self.file(name)) for name in names)
 
     @_part("V9")
-    def ballot_count(self) -> int:
-        """How many ballots there are; each line has been read strictly."""
-        count = 0
-        for number, line in _lines(bundle.BALLOTS, self.file(bundle.BALLOTS)):
-            try:
-                record = canonical.decode(line, BallotLine)
-                header = canonical.decode(record.header.encode(), Header)
-                from_base64(record.sig, 64)
-                for token in header.tok:
-                    from_base64(token, 256)
-                if isinstance(record.sealed, str):
-                    from_base64(record.sealed)
-            except VotingError as error:
-                raise InvalidBundle(f"{bundle.BALLOTS} line {number}: {error}") from error
-            count = number
-        return count
+    def survey(self) -> Survey:
+        """What all lines of ballots.jsonl say; each has been read strictly."""
+        return Survey(bundle.BALLOTS, self.file(bundle.BALLOTS))
 
     def ballots(self) -> Iterator[LoggedBallot]:
-        """Give every line of ballots.jsonl, in log order.
-
-        They are decoded anew on every pass: that takes microseconds, and all of them at once would take gigabytes.
-        """
-        if self.ballot_count:
+        """Give every line of ballots.jsonl, in log order, decoded anew: all of them at once would take gigabytes."""
+        if len(self.survey):
             for number, line in enumerate(io.BytesIO(self.file(bundle.BALLOTS)), start=1):
-                record = _LINE.decode(line)
-                yield LoggedBallot(number, record, _HEADER.decode(record.header), base64.b64decode(record.sig))
+                yield LoggedBallot(number, *decode_ballot(line))
+
+    @_part("V10")
+    def proofs(self) -> Proofs:
+        """What holds of each ballot by itself: signatures, on all cores, and what it was committed to."""
+        try:
+            keys: list[dict[str, bytes]] | None = self.issuer_keys
+        except Unread:
+            keys = None
+        prove = self._prover(keys)
+        size = len(self.survey)
+        signed, lacking, fits = np.zeros(size, np.bool_), np.zeros(size, np.uint8), np.zeros(size, np.bool_)
+        for vote, proven in each(prove, self.ballots()):
+            place = vote.number - 1
+            signed[place], lacking[place], fits[place] = proven
+            if place and not place % _TELL_EVERY:
+                self.tell(f"{place:,} of {size:,} ballots")
+        return Proofs(signed, lacking, fits)
+
+    def _prover(self, keys: list[dict[str, bytes]] | None) -> Callable[[LoggedBallot], tuple[bool, int, bool]]:
+        manifest, ctx = self.manifest, self.ctx
+        inputs = [
+            {cls: tokens.input_maker(tokens.challenge(issuer.host, ctx, manifest.box_host), spki)
+             for cls, spki in by_class.items()}
+            for issuer, by_class in zip(manifest.issuers, keys or (), strict=False)
+        ]  # fmt: skip
+
+        def lacking(vote: LoggedBallot, pk: bytes) -> int:
+            header = vote.header
+            if not keys or len(header.tok) != len(keys) or any(header.cls not in by_class for by_class in keys):
+                return UNJUDGED
+            for number, (by_class, make_input, token) in enumerate(zip(keys, inputs, vote.tokens, strict=True), 1):
+                if not tokens.is_token(by_class[header.cls], make_input[header.cls](pk), token):
+                    return number
+            return 0
+
+        def prove(vote: LoggedBallot) -> tuple[bool, int, bool]:
+            pk = bytes.fromhex(vote.header.pk)
+            signed = signing.verify(pk, ballot.signed_bytes(vote.header_bytes), vote.signature)
+            return signed, lacking(vote, pk), _fits(ctx, pk, vote)
+
+        return prove
 
     @_part("V12")
     def finals(self) -> Finals:
         """The final revisions: the highest of each key; of two equal ones, that with the smaller digest."""
-        best: dict[str, tuple[int, bytes, int]] = {}
-        keys: set[tuple[str, str]] = set()
-        equal: list[int] = []
-        for vote in self.ballots():
-            header = vote.header
-            keys.add((header.pk, header.cls))
-            mine = (-header.rev, vote.digest, vote.number)
-            other = best.setdefault(header.pk, mine)
-            if other is not mine:
-                if other[0] == mine[0]:
-                    equal.append(max(mine, other)[2])
-                best[header.pk] = min(mine, other)
-        return Finals(
-            numbers=frozenset(number for _, _, number in best.values()),
-            voters=Counter(cls for _, cls in keys),
-            equal=tuple(equal),
-        )
+        return Finals(*self.survey.finals())
 
     @_part("V14")
     def verdicts(self) -> dict[str, str]:
         """For every text of opened choices: empty where it is valid, else the code of what is wrong with it."""
-        verdicts: dict[str, str] = {}
-        for vote in self.ballots():
-            if vote.line.open is not None and vote.line.open.choices not in verdicts:
-                text = vote.line.open.choices
-                try:
-                    self._choices(text)
-                except InvalidBallot as error:
-                    verdicts[text] = error.code
-                else:
-                    verdicts[text] = ""
-        return verdicts
+        return {text: self._verdict(text) for text in self.survey.texts[1:]}
+
+    def _verdict(self, text: str) -> str:
+        try:
+            self._choices(text)
+        except InvalidBallot as error:
+            return error.code
+        return ""
 
     @_part("V14")
     def votes(self) -> Counter[str]:
         """The valid choices of all final revisions, as texts with their multiplicity."""
-        finals, verdicts = self.finals.numbers, self.verdicts
+        survey, verdicts = self.survey, self.verdicts
+        found = np.bincount(
+            survey.table["choices"][self.finals.numbers.marks].astype(np.int64), minlength=len(survey.texts)
+        )
         return Counter(
-            vote.line.open.choices
-            for vote in self.ballots()
-            if vote.number in finals and vote.line.open is not None and not verdicts[vote.line.open.choices]
+            {
+                text: times
+                for text, times in zip(survey.texts[1:], found[1:].tolist(), strict=True)
+                if times and not verdicts[text]
+            }
         )
 
     @_part("V17")
@@ -409,6 +439,7 @@ class Evidence:
                 budget=self._budget,
                 costs=costs or None,
                 groups=manifest.exclusion_groups,
+                minor_digits=manifest.minor_digits if isinstance(manifest.minor_digits, int) else 0,
             )
         except ValueError as error:
             raise InvalidBundle(f"this can't be counted: {error}") from error
@@ -435,6 +466,18 @@ class Evidence:
         return statement.verify_result(self.file(bundle.RESULT), self.manifest.authority)
 
 
+def _fits(ctx: bytes, pk: bytes, vote: LoggedBallot) -> bool:
+    line, header = vote.line, vote.header
+    if isinstance(line.sealed, str) and hashlib.sha256(base64.b64decode(line.sealed)).hexdigest() != header.seal:
+        return False
+    if line.open is None:
+        return True
+    made = ballot.commitment(
+        ctx=ctx, pk=pk, rev=header.rev, salt=bytes.fromhex(line.open.salt), choices=line.open.choices.encode()
+    )
+    return made.hex() == header.commit
+
+
 def prefix_roots(leaves: Iterator[bytes], sizes: set[int]) -> dict[int, bytes]:
     """Return the root over the first n leaf hashes for every n in `sizes` that the tree reaches."""
     tree = merkle.Frontier()
@@ -446,18 +489,20 @@ def prefix_roots(leaves: Iterator[bytes], sizes: set[int]) -> dict[int, bytes]:
     return roots
 
 
-def issuance_leaves(entries: Sequence[IssuanceEntry]) -> Iterator[bytes]:
+def issuance_leaves(entries: Iterable[IssuanceEntry]) -> Iterator[bytes]:
     """Give the leaf hashes of an issuance log."""
     return (merkle.leaf_hash(issuance.entry_hash(entry)) for entry in entries)
 
 
-def _lines(name: str, data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give each line with its number from 1, without its line feed."""
-    for number, line in enumerate(io.BytesIO(data), start=1):
-        if not line.endswith(b"\n"):
-            raise InvalidBundle(f"{name} does not end with a line feed")
-        yield number, line[:-1]
+def read_spki(issuer: Issuer, cls: str) -> bytes:
+    """Return an issuer's key for a class.
 
-
-_LINE = msgspec.json.Decoder(BallotLine)
-_HEADER = msgspec.json.Decoder(Header)
+    Raises:
+        InvalidProof: It is not a key as the protocol has them.
+    """
+    try:
+        spki = from_base64(issuer.spki[cls])
+        tokens.decode_spki(spki)
+    except VotingError as error:
+        raise InvalidProof(f"{issuer.host}, class {cls}: {error}") from error
+    return spki

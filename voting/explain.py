@@ -8,43 +8,61 @@ from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
-from msgspec import UNSET
+from msgspec import UnsetType
 
 from schemas.explanation import (
-    BudgetExplanation,
-    BudgetFact,
     Explanation,
     Move,
     OptionVotes,
     PaperMoves,
     RankedExplanation,
+    RankedFacts,
     RankedLoss,
     RoundMoves,
     SeatLost,
     SeatsExplanation,
     SeatWon,
 )
-from schemas.outcome import BudgetOutcome, BudgetRound, Outcome, RankedOutcome, RankedRound
+from schemas.outcome import BudgetOutcome, Outcome, RankedOutcome, RankedRound
+from voting.closeness import scores_of
 from voting.errors import InvalidMethod
+from voting.explain_budget import explain_budget
+from voting.explain_ranked import explain_pairs, explain_rounds, explain_scores, with_comparisons
 from voting.profile import Profile, RankedProfile, Terms
 
 
-def explain(profile: Profile, outcome: Outcome, *, terms: Terms) -> Explanation:
+def explain(profile: Profile, outcome: Outcome, *, terms: Terms, order: Sequence[str] | None = None) -> Explanation:
     """Return the facts of a count by its own method.
 
     Args:
         profile: The ballots that were counted.
         outcome: What `Method.count` gave for them.
         terms: As counted.
+        order: The tie order that was used. With it, ranked counts are also compared: how close it was, what the lot
+            decided, and whom other methods elect from the same ballots. That counts them again, some dozen times.
 
     Raises:
         InvalidMethod: No facts are known for this method.
     """
     if isinstance(outcome, BudgetOutcome):
-        return _explain_budget(profile, outcome, terms=terms)
-    if outcome.method == "stv-scottish/1":
+        return explain_budget(profile, outcome, terms=terms, order=order)
+    facts = _explain_elected(profile, outcome, terms=terms, order=order)
+    return facts if order is None else with_comparisons(facts, profile, outcome, terms=terms, order=order)
+
+
+def _explain_elected(
+    profile: Profile, outcome: RankedOutcome, *, terms: Terms, order: Sequence[str] | None
+) -> RankedFacts:
+    if not isinstance(outcome.pairwise, UnsetType):
+        return explain_pairs(profile, outcome, terms=terms, order=order)
+    if outcome.method == "irv/1":
+        return _explain_ranked(profile, outcome, terms=terms)
+    if outcome.quota is not None:
         return _explain_seats(profile, outcome, terms=terms)
-    return _explain_ranked(profile, outcome, terms=terms)
+    scores = scores_of(outcome)
+    if scores is not None:
+        return explain_scores(profile, outcome, terms=terms, scores=scores)
+    return explain_rounds(profile, outcome, terms=terms)
 
 
 def transfers(profile: Profile, outcome: RankedOutcome) -> tuple[RoundMoves, ...]:
@@ -143,7 +161,8 @@ def _losses(outcome: RankedOutcome, options: Sequence[str], *, drawn: set[tuple[
     return found
 
 
-# -- several seats: everything follows from the rounds, since one option's papers move at a time -----------
+# -- several seats: everything follows from the rounds, since one option's papers move at a time. Only in Meek's method
+# all surpluses move at once, so that nobody can say which votes moved where. ------------------------------------------
 
 
 def _explain_seats(profile: Profile, outcome: RankedOutcome, *, terms: Terms) -> SeatsExplanation:
@@ -173,7 +192,7 @@ def _explain_seats(profile: Profile, outcome: RankedOutcome, *, terms: Terms) ->
         ),
         won=tuple(won),
         lost=(*_excluded(outcome, rounds), *_left_over(outcome, rounds[-1])),
-        transfers=tuple(_papers(outcome, rounds)),
+        transfers=() if outcome.method == "stv-meek/1" else tuple(_papers(outcome, rounds)),
         exhausted=last.exhausted,
         lost_to_rounding=last.lost_to_rounding,
         by_lot=any(draw.decided == "eliminate" for draw in outcome.draws),
@@ -187,12 +206,14 @@ def _held(stage: RankedRound, options: Sequence[str]) -> dict[str, Decimal]:
 
 def _excluded(outcome: RankedOutcome, rounds: Sequence[dict[str, Decimal]]) -> list[SeatLost]:
     drawn = {(draw.round, option) for draw in outcome.draws if draw.decided == "eliminate" for option in draw.among}
+    by_rounds = outcome.method == "stv-scottish/1"
     seated: set[str] = set()
     found = []
     for stage, held in zip(outcome.rounds, rounds, strict=True):
         seated.update(stage.elected)
         for option in stage.eliminated:
             others = [votes for other, votes in held.items() if other not in seated and other != option]
+            others = others or [held[other] for other in stage.elected]  # whoever was left took the seats in this round
             behind = min(others) - held[option]
             by_lot = (stage.number, option) in drawn
             level = [other for other in held if other not in seated and held[other] == held[option]]
@@ -203,7 +224,9 @@ def _excluded(outcome: RankedOutcome, rounds: Sequence[dict[str, Decimal]]) -> l
                     votes=str(held[option]),
                     behind=str(behind),
                     excluded=True,
-                    earlier=None if behind or by_lot else _deciding_round(option, level, rounds[: stage.number - 1]),
+                    earlier=_deciding_round(option, level, rounds[: stage.number - 1])
+                    if by_rounds and not behind and not by_lot
+                    else None,
                     by_lot=by_lot,
                 )
             )
@@ -222,7 +245,8 @@ def _deciding_round(option: str, level: Sequence[str], earlier: Sequence[dict[st
 
 def _left_over(outcome: RankedOutcome, held: dict[str, Decimal]) -> list[SeatLost]:
     last = outcome.rounds[-1]
-    left = sorted((option for option in held if option not in outcome.elected), key=lambda name: (-held[name], name))
+    gone = {*outcome.elected, *last.eliminated}
+    left = sorted((option for option in held if option not in gone), key=lambda name: (-held[name], name))
     return [
         SeatLost(
             option=option,
@@ -241,6 +265,8 @@ def _papers(outcome: RankedOutcome, rounds: Sequence[dict[str, Decimal]]) -> lis
     found = []
     for (stage, before), (after, held) in pairwise(zip(outcome.rounds, rounds, strict=True)):
         change = {option: held.get(option, votes * 0) - votes for option, votes in before.items()}
+        if not any(change.values()) and not stage.eliminated:
+            continue  # a surplus of nothing
         source = stage.eliminated[0] if stage.eliminated else min(change, key=lambda option: change[option])
         moves = [Move(source=source, target=option, votes=str(votes)) for option, votes in change.items() if votes > 0]
         if exhausted := Decimal(after.exhausted) - Decimal(stage.exhausted):
@@ -256,93 +282,3 @@ def _papers(outcome: RankedOutcome, rounds: Sequence[dict[str, Decimal]]) -> lis
             )
         )
     return found
-
-
-# -- budgets ---------------------------------------------------------------------------------
-
-
-def _explain_budget(profile: Profile, outcome: BudgetOutcome, *, terms: Terms) -> BudgetExplanation:
-    if outcome.method != "greedy/1":
-        raise InvalidMethod(f"no facts are known for {outcome.method}")
-    assert terms.budget is not None, "a budget was counted"
-    left = terms.budget
-    facts = []
-    for stage in outcome.rounds:
-        facts.append(_budget_fact(stage, outcome, left=left, terms=terms))
-        left = stage.left
-    seen = {stage.option for stage in outcome.rounds}
-    facts += [
-        BudgetFact(
-            option=option,
-            score="0",
-            cost=cost,
-            decision="unsupported",
-            left=left,
-            short=max(0, cost - left),
-            needed=_needed(option, cost=cost, score=0, outcome=outcome, terms=terms),
-        )
-        for option, cost in zip(terms.options, terms.costs, strict=True)
-        if option not in seen
-    ]
-    return BudgetExplanation(
-        ballots=profile.ballots,
-        budget=terms.budget,
-        spent=outcome.spent,
-        left=terms.budget - outcome.spent,
-        facts=tuple(facts),
-    )
-
-
-def _budget_fact(stage: BudgetRound, outcome: BudgetOutcome, *, left: int, terms: Terms) -> BudgetFact:
-    earlier = [other.option for other in outcome.rounds[: stage.number - 1] if other.decision == "funded"]
-    mates = _mates(stage.option, terms)
-    return BudgetFact(
-        option=stage.option,
-        score=stage.score,
-        cost=stage.cost,
-        decision=stage.decision,
-        left=left,
-        short=stage.cost - left if stage.decision == "skipped" else 0,
-        excluded_by=next((name for name in earlier if name in mates), None) if stage.decision == "excluded" else None,
-        needed=UNSET
-        if stage.decision == "funded"
-        else _needed(stage.option, cost=stage.cost, score=int(stage.score), outcome=outcome, terms=terms),
-        by_lot=stage.decision != "funded" and _lost_by_lot(stage, outcome, terms=terms),
-    )
-
-
-def _lost_by_lot(stage: BudgetRound, outcome: BudgetOutcome, *, terms: Terms) -> bool:
-    """Whether a project that is not funded would have been, had the lot put it first among those tied with it."""
-    for draw in outcome.draws:
-        if stage.option in draw.among:
-            return _fits_before(draw.round, stage.option, cost=stage.cost, outcome=outcome, terms=terms)
-    return False
-
-
-def _needed(option: str, *, cost: int, score: int, outcome: BudgetOutcome, terms: Terms) -> str | None:
-    """The least rise of a project's score that funds it whatever the lot.
-
-    A project that is not funded takes no money and excludes nobody, so the others' turns are the same without it. It
-    is enough to look at every turn it could have had.
-    """
-    others = [stage for stage in outcome.rounds if stage.option != option]
-    scores = {1, *(int(stage.score) + more for stage in others for more in (0, 1))}
-    for wanted in sorted(value for value in scores if value > score):
-        before = [stage for stage in others if (-int(stage.score), stage.cost) <= (-wanted, cost)]
-        turn = before[-1].number + 1 if before else 1
-        if _fits_before(turn, option, cost=cost, outcome=outcome, terms=terms):
-            return str(wanted - score)
-    return None
-
-
-def _fits_before(number: int, option: str, *, cost: int, outcome: BudgetOutcome, terms: Terms) -> bool:
-    """Whether a project could be funded if its turn came just before this round."""
-    earlier = outcome.rounds[: number - 1]
-    left = earlier[-1].left if earlier else terms.budget
-    assert left is not None, "a budget was counted"
-    mates = _mates(option, terms)
-    return cost <= left and not any(stage.decision == "funded" and stage.option in mates for stage in earlier)
-
-
-def _mates(option: str, terms: Terms) -> set[str]:
-    return {name for group in terms.groups if option in group for name in group} - {option}

@@ -11,11 +11,21 @@ from typing import Any, Literal
 
 from schemas.contest import Kind
 from schemas.outcome import BudgetOutcome, BudgetRounds, Outcome, RankedOutcome, RankedRounds
-from voting.budget.greedy import count_greedy
+from voting.budget.equal_shares import count_equal_shares, count_equal_shares_cardinal
+from voting.budget.greedy import count_greedy, count_greedy_cost
+from voting.budget.phragmen import count_phragmen
 from voting.errors import InvalidMethod
 from voting.profile import Profile, RankedProfile, ScoredProfile, Terms, ranked_profile, ranking_codes, scored_profile
+from voting.ranked.block_preferential import count_block_preferential
+from voting.ranked.copeland import count_copeland
 from voting.ranked.irv import count_irv
+from voting.ranked.minimax import count_minimax, count_minimax_margins
+from voting.ranked.positional import count_approval, count_borda, count_borda_zero, count_plurality
+from voting.ranked.ranked_pairs import count_ranked_pairs, count_ranked_pairs_margins
+from voting.ranked.schulze import count_schulze, count_schulze_margins
+from voting.ranked.stv_meek import count_stv_meek
 from voting.ranked.stv_scottish import count_stv_scottish
+from voting.ranked.stv_wigm import count_stv_wigm
 
 BallotKind = Literal["ranking", "approval", "knapsack", "points", "score"]
 
@@ -119,6 +129,54 @@ METHODS: tuple[Method, ...] = (
         counter=count_greedy,
     ),
     Method(
+        id="greedy-cost",
+        version=1,
+        kind="budget",
+        ballot_kinds=("approval", "knapsack", "points", "score"),
+        title="Most votes for the money",
+        rule="Projects are taken in order of their votes divided by their cost; each one that fits the money left is "
+        "funded, the others are skipped.",
+        seats="none",
+        equal_ranks=False,
+        counter=count_greedy_cost,
+    ),
+    Method(
+        id="equal-shares",
+        version=1,
+        kind="budget",
+        ballot_kinds=("approval", "knapsack", "points", "score"),
+        title="Method of Equal Shares",
+        rule="Every ballot has the same share of the money, and projects are bought by those who want them, the one "
+        "with the most votes that can be paid for first; shares are raised as long as the budget allows.",
+        seats="none",
+        equal_ranks=False,
+        counter=count_equal_shares,
+    ),
+    Method(
+        id="equal-shares-cardinal",
+        version=1,
+        kind="budget",
+        ballot_kinds=("approval", "knapsack", "points", "score"),
+        title="Method of Equal Shares, each project alike",
+        rule="Every ballot has the same share of the money, and projects are bought by those who want them, the one "
+        "that takes least from each first; shares are raised as long as the budget allows.",
+        seats="none",
+        equal_ranks=False,
+        counter=count_equal_shares_cardinal,
+    ),
+    Method(
+        id="phragmen",
+        version=1,
+        kind="budget",
+        ballot_kinds=("approval", "knapsack"),
+        title="Phragmén's sequential method",
+        rule="Every ballot earns money at one pace, and a project is bought as soon as those who approve it can pay, "
+        "until the next one would break the budget.",
+        seats="none",
+        equal_ranks=False,
+        counter=count_phragmen,
+    ),
+    Method(
         id="stv-scottish",
         version=1,
         kind="ranked",
@@ -129,6 +187,173 @@ METHODS: tuple[Method, ...] = (
         seats="several",
         equal_ranks=False,
         counter=count_stv_scottish,
+    ),
+    Method(
+        id="stv-wigm",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Single transferable vote, WIGM reference rule",
+        rule="Whoever reaches the quota is elected and its surplus moves on at a smaller weight; else the option with "
+        "the fewest votes is defeated and its ballots move to the next choice, until all seats are filled; ties go "
+        "to the lot at once.",
+        seats="several",
+        equal_ranks=False,
+        counter=count_stv_wigm,
+    ),
+    Method(
+        id="stv-meek",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Single transferable vote, Meek's method",
+        rule="Whoever reaches the quota keeps just so much of every ballot as it needs, also of those that reach it "
+        "later; when nobody else has it, the option with the fewest votes is defeated and all is counted as if it had "
+        "never stood.",
+        seats="several",
+        equal_ranks=False,
+        counter=count_stv_meek,
+    ),
+    Method(
+        id="block-preferential",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Preferential block voting",
+        rule="A ballot counts for its best options, as many as there are seats; the option with the fewest votes drops "
+        "out, until the winners are left. A majority wins all seats.",
+        seats="several",
+        equal_ranks=False,
+        counter=count_block_preferential,
+    ),
+    Method(
+        id="plurality",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Most first choices",
+        rule="The options with the most first choices win; nothing else on a ballot counts.",
+        seats="several",
+        equal_ranks=False,
+        counter=count_plurality,
+    ),
+    Method(
+        id="approval",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("approval",),
+        title="Most approvals",
+        rule="Voters approve as many options as they like; the options with the most approvals win.",
+        seats="several",
+        equal_ranks=False,
+        counter=count_approval,
+    ),
+    Method(
+        id="borda",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Borda count",
+        rule="Each place on a ballot is worth one point less than the one before; options that it does not rank share "
+        "the points that are left. Most points win.",
+        seats="several",
+        equal_ranks=False,
+        counter=count_borda,
+    ),
+    Method(
+        id="borda-zero",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Borda count, nothing for the unranked",
+        rule="Each place on a ballot is worth one point less than the one before; options that it does not rank get "
+        "nothing. Most points win.",
+        seats="several",
+        equal_ranks=False,
+        counter=count_borda_zero,
+    ),
+    Method(
+        id="schulze",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Schulze's method",
+        rule="Every option is compared with every other one; where nobody beats all, the stronger chain of "
+        "defeats decides. A defeat counts by the ballots on its winner's side.",
+        seats="one",
+        equal_ranks=True,
+        counter=count_schulze,
+    ),
+    Method(
+        id="schulze-margins",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Schulze's method, by margins",
+        rule="Every option is compared with every other one; where nobody beats all, the stronger chain of "
+        "defeats decides. A defeat counts by its margin.",
+        seats="one",
+        equal_ranks=True,
+        counter=count_schulze_margins,
+    ),
+    Method(
+        id="ranked-pairs",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Ranked pairs",
+        rule="Every option is compared with every other one; defeats are confirmed from the strongest on, those "
+        "that contradict are passed over. A defeat counts by the ballots on its winner's side.",
+        seats="one",
+        equal_ranks=True,
+        counter=count_ranked_pairs,
+    ),
+    Method(
+        id="ranked-pairs-margins",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Ranked pairs, by margins",
+        rule="Every option is compared with every other one; defeats are confirmed from the strongest on, those "
+        "that contradict are passed over. A defeat counts by its margin.",
+        seats="one",
+        equal_ranks=True,
+        counter=count_ranked_pairs_margins,
+    ),
+    Method(
+        id="minimax",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Minimax",
+        rule="The option whose worst defeat against a single other option is the smallest wins. A defeat counts "
+        "by the ballots on its winner's side.",
+        seats="one",
+        equal_ranks=True,
+        counter=count_minimax,
+    ),
+    Method(
+        id="minimax-margins",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Minimax, by margins",
+        rule="The option whose worst defeat against a single other option is the smallest wins. A defeat counts "
+        "by its margin.",
+        seats="one",
+        equal_ranks=True,
+        counter=count_minimax_margins,
+    ),
+    Method(
+        id="copeland",
+        version=1,
+        kind="ranked",
+        ballot_kinds=("ranking",),
+        title="Copeland's method",
+        rule="The option that beats the most others, one against one, wins; a tie counts half.",
+        seats="one",
+        equal_ranks=True,
+        counter=count_copeland,
     ),
 )
 """Every method, the newest version of each id last."""
@@ -183,4 +408,5 @@ def published_rounds(outcome: Outcome, *, ctx_hex: str, lots: Sequence[str]) -> 
                 draws=outcome.draws,
                 lots=tuple(lots),
                 scores=outcome.scores,
+                endowment=outcome.endowment,
             )

@@ -9,8 +9,8 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Verdict = TypeVar("Verdict")
 
-_SLICE = 128
-_AHEAD = 16
+_SLICE = 64
+_AHEAD = 6
 
 
 def each(check: Callable[[Item], Verdict], items: Iterable[Item]) -> Iterator[tuple[Item, Verdict]]:

@@ -7,7 +7,7 @@ form whatever order they came in.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ _DENSE_KEYS = 2**26
 _KEYS = 2**63 - 1
 _CHUNK = 1 << 16
 """Rows packed at once, so that the columns stay in the processor's cache."""
+_GROWING = (np.uint8, np.uint16, np.uint32, np.int64)
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Terms:
         budget: Money to spend in minor units; budget methods only.
         costs: The cost of each option in minor units, in the order of `options`; budget methods only.
         groups: Groups of options of which at most one may be funded.
+        minor_digits: 10^minor_digits minor units are one unit of the currency.
 
     Raises:
         InvalidContest: The terms contradict each other.
@@ -48,6 +50,7 @@ class Terms:
     budget: int | None = None
     costs: tuple[int, ...] = ()
     groups: tuple[tuple[str, ...], ...] = ()
+    minor_digits: int = 0
 
     def __post_init__(self) -> None:
         """Check that the terms hold together."""
@@ -63,6 +66,8 @@ class Terms:
             raise InvalidContest(f"{len(self.costs)} costs for {len(self.options)} options")
         if any(not 0 <= cost <= SAFE_INTEGER for cost in self.costs):
             raise InvalidContest("a cost is not between 0 and 2^53 - 1")
+        if not 0 <= self.minor_digits <= 6:
+            raise InvalidContest(f"{self.minor_digits} minor digits are not between 0 and 6")
         if strangers := {name for group in self.groups for name in group} - set(self.options):
             raise InvalidContest(f"a group names {min(strangers)!r}, which is no option")
 
@@ -325,7 +330,8 @@ def ranked_profile(
     one before. Blanks may stand anywhere and are passed over (but not before a shared rank).
 
     Rankings are packed into one integer each, in base n + 1, and equal integers counted: in one table where there are
-    at most 2^26 possible rankings, else by sorting, column by column where even 64 bits don't hold one.
+    no more possible rankings than ballots, and at most 2^26, else by sorting, column by column where even 64 bits
+    don't hold one.
 
     Args:
         codes: Shape (ballots, ranks).
@@ -353,6 +359,45 @@ def ranked_profile(
         counts=counts,
         ballots=ballots,
     )
+
+
+def merge_profiles(profiles: Sequence[RankedProfile]) -> RankedProfile:
+    """Return the profile of all ballots of several profiles: what merging all ballots at once would give.
+
+    So parts of a contest can be read by different programs, on different machines and in any order.
+
+    Args:
+        profiles: At least one. All with the same options in the same order.
+
+    Raises:
+        InvalidContest: Profiles of different options.
+
+    Example:
+        >>> one = ranked_profile(np.array([[1, 2], [2, 0]]), options=("a", "b"))
+        >>> two = ranked_profile(np.array([[2, 0], [0, 0]]), options=("a", "b"))
+        >>> both = merge_profiles([one, two])
+        >>> list(both.unique())
+        [(('a', 'b'), 1), (('b',), 2), ((), 1)]
+    """
+    assert profiles, "nothing to merge says nothing of the options"
+    options = profiles[0].options
+    if any(profile.options != options for profile in profiles):
+        raise InvalidContest("parts with different options, or in another order, can't be counted together")
+    if len(profiles) == 1:
+        return profiles[0]
+    ranks = max(profile.rankings.shape[1] for profile in profiles)
+    codes = np.zeros((sum(len(profile.counts) for profile in profiles), ranks), np.int32, order="F")
+    at = 0
+    for profile in profiles:
+        rows, columns = profile.rankings.shape
+        part = codes[at : at + rows, :columns]
+        part[:] = profile.rankings + 1
+        if profile.tied is not None:
+            part[profile.tied] += len(options)
+        at += rows
+    weights = np.concatenate([profile.counts for profile in profiles])
+    merged = ranked_profile(codes, options=options, weights=weights)
+    return replace(merged, ballots=sum(profile.ballots for profile in profiles))
 
 
 def scored_profile(
@@ -402,12 +447,18 @@ def _unique_rows(codes: NDArray[np.integer[Any]], *, base: int, weights: IntArra
     possible = base**columns
     if possible > _KEYS:
         return _unique_wide_rows(codes, base=base, weights=weights)
-    if weights is None and possible <= _DENSE_KEYS and possible <= 64 * rows:
-        table = np.bincount(_pack(codes, base, np.dtype(np.int32)), minlength=possible)
+    starts = range(0, rows, _CHUNK)
+    if weights is None and possible <= min(rows, _DENSE_KEYS):
+        table = np.zeros(possible, np.int64)
+        for start in starts:
+            np.add.at(table, _pack(codes[start : start + _CHUNK], base).astype(np.intp), 1)
         keys = np.flatnonzero(table)
-        return _unpack(keys, base=base, columns=columns), table[keys].astype(np.int64)
-    keys, counts = _count_keys(_pack(codes, base, np.dtype(np.int64)), weights)
-    return _unpack(keys, base=base, columns=columns), counts
+        return _unpack(keys, base=base, columns=columns), table[keys]
+    packed = np.empty(rows, np.int32 if possible <= 2**31 else np.int64)
+    for start in starts:
+        packed[start : start + _CHUNK] = _pack(codes[start : start + _CHUNK], base)
+    keys, counts = count_keys(packed, weights)
+    return _unpack(keys.astype(np.int64), base=base, columns=columns), counts
 
 
 def _unique_wide_rows(
@@ -425,13 +476,19 @@ def _unique_wide_rows(
     return codes[first].astype(np.int64), counts
 
 
-def _pack(codes: NDArray[np.integer[Any]], base: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    keys = np.zeros(len(codes), dtype)
-    for start in range(0, len(codes), _CHUNK):
-        key = keys[start : start + _CHUNK]
-        for column in codes[start : start + _CHUNK].T:
-            key *= base
-            key += column.astype(dtype, copy=False)
+def _pack(codes: NDArray[np.integer[Any]], base: int) -> NDArray[Any]:
+    """Return one number a row. It starts in one byte and grows with the columns: short numbers are quicker to make."""
+    keys: NDArray[Any] = np.zeros(len(codes), np.uint8)
+    possible = 1
+    for column in codes.T:
+        possible *= base
+        dtype = next(dtype for dtype in _GROWING if possible - 1 <= np.iinfo(dtype).max)
+        if possible == base:
+            keys = column.astype(dtype)
+            continue
+        keys = keys.astype(dtype, copy=False)
+        keys *= dtype(base)
+        keys += column.astype(dtype, copy=False)
     return keys
 
 
@@ -442,7 +499,15 @@ def _unpack(keys: IntArray, *, base: int, columns: int) -> IntArray:
     return rows
 
 
-def _count_keys(keys: IntArray, weights: IntArray | None) -> tuple[IntArray, IntArray]:
+def count_keys(keys: NDArray[Any], weights: IntArray | None = None) -> tuple[NDArray[Any], IntArray]:
+    """Return the different keys in ascending order, and how many ballots hold each.
+
+    Args:
+        keys: Shape (rows), integers; sorted in place.
+        weights: Shape (rows): how many ballots each row stands for; 1 each by default.
+    """
+    if not len(keys):
+        return keys, np.zeros(0, np.int64)
     if weights is None:
         keys.sort()
     else:

@@ -11,11 +11,13 @@ that the ballots it was given are the ballots that were counted. It is never giv
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
 
 from schemas.bundle import Opinion
 from schemas.outcome import BudgetOutcome, Outcome, RankedOutcome
+from voting.budget.equal_shares import raise_of
 from voting.profile import Profile, RankedProfile, ScoredProfile, Terms
 from voting.ties import places
 
@@ -232,12 +234,15 @@ def _size(pile: Iterable[tuple[tuple[str, ...], int]]) -> int:
 # -- pabutools -------------------------------------------------------------------------------
 
 
-def _ask_greedy(profile: Profile, outcome: Outcome, terms: Terms, order: Sequence[str]) -> tuple[bool, str]:
+def _ask_greedy(
+    profile: Profile, outcome: Outcome, terms: Terms, order: Sequence[str], *, per_cost: bool = False
+) -> tuple[bool, str]:
     """Compare what is funded, in order; ties as GREEDY-3 and GREEDY-4 have them, by a rule made from the lots.
 
     Its greedy rule takes the highest satisfaction for the money; where a voter's satisfaction is the cost of what is
-    funded, that is the most votes. It would fund projects without support, which are left out. Points are given to it
-    as so many approvals. What costs nothing is always funded and is not compared: it divides by the cost.
+    funded, that is the most votes, and where it is the number of projects, the most votes for the money. It would fund
+    projects without support, which are left out. Points are given to it as so many approvals. What costs nothing is
+    always funded and is not compared: it divides by the cost.
     """
     assert isinstance(outcome, BudgetOutcome), "greedy spends a budget"
     if terms.groups:
@@ -266,7 +271,7 @@ def _ask_greedy(profile: Profile, outcome: Outcome, terms: Terms, order: Sequenc
     found = rules.greedy_utilitarian_welfare(
         votes.instance,
         votes,
-        sat_class=election.Cost_Sat,
+        sat_class=election.Cardinality_Sat if per_cost else election.Cost_Sat,
         tie_breaking=tiebreaking.TieBreakingRule(lambda *asked: (price[asked[-1].name], place[asked[-1].name])),
     )
     funded = tuple(project.name for project in found)
@@ -276,10 +281,107 @@ def _ask_greedy(profile: Profile, outcome: Outcome, terms: Terms, order: Sequenc
     return False, f"{rule} funds {', '.join(funded) or 'nothing'}"
 
 
+def _ask_equal_shares(
+    profile: Profile, outcome: Outcome, terms: Terms, order: Sequence[str], *, cardinal: bool = False
+) -> tuple[bool, str]:
+    """Compare the run that counts, in order, and whether one more raise breaks the budget (SHARES-10 and SHARES-11).
+
+    It is asked for Equal Shares without raises, with the money that all shares of a run make together, and with ties by
+    cost, score and our lots. Its own way to raise shares stops earlier, so the runs before are not asked for. Points
+    are satisfactions to it, times the cost where that is the rule. What costs nothing it takes without being asked.
+    """
+    assert isinstance(outcome, BudgetOutcome), "a budget is spent"
+    scored = _asked_of_pabutools(profile, terms)
+    assert isinstance(outcome.endowment, str), "there are ballots"
+    assert terms.budget is not None, "a budget was counted"
+    from pabutools import election, rules, tiebreaking
+
+    place = places(order, terms.options)
+    price = dict(zip(terms.options, terms.costs, strict=True))
+    score = dict(zip(terms.options, scored.scores(), strict=True))
+    projects = {name: election.Project(name, price[name]) for name in terms.options if score[name] and price[name]}
+    approvals = int(scored.values.max()) == 1
+    votes: Any = election.ApprovalMultiProfile() if approvals else election.CardinalMultiProfile()
+    for ballot, times in scored.unique():
+        wanted = {projects[name]: given for name, given in ballot.items() if name in projects}
+        if approvals:
+            votes[election.FrozenApprovalBallot(wanted)] += times
+        else:
+            worth = {project: given * (1 if cardinal else project.cost) for project, given in wanted.items()}
+            votes[election.FrozenCardinalBallot(worth)] += times
+    satisfaction = election.Cardinality_Sat if cardinal else election.Cost_Sat
+
+    def bought(money: int) -> tuple[str, ...]:
+        found = rules.method_of_equal_shares(
+            election.Instance(projects.values(), budget_limit=money),
+            votes,
+            sat_class=satisfaction if approvals else election.Additive_Cardinal_Sat,
+            tie_breaking=tiebreaking.TieBreakingRule(
+                lambda *asked: (price[asked[-1].name], -score[asked[-1].name], place[asked[-1].name])
+            ),
+        )
+        return tuple(project.name for project in found)
+
+    money = Fraction(outcome.endowment) * scored.ballots
+    assert money.denominator == 1, "the budget and whole raises"
+    funded = bought(int(money))
+    if funded != tuple(name for name in outcome.funded if price[name]):
+        return False, f"with shares of {outcome.endowment} it buys {', '.join(funded) or 'nothing'}"
+    told = (
+        f"with shares of {outcome.endowment}, and ties by cost, score and our lots, it buys the same projects in order"
+    )
+    if len(funded) == len(projects):
+        return True, told
+    raised = bought(int(money) + raise_of(terms, scored.ballots) * scored.ballots)
+    if sum(price[name] for name in raised) <= terms.budget:
+        return False, f"after one more raise it buys {', '.join(raised)}, which the budget allows"
+    return True, f"{told}; what it buys after one more raise is more than the budget"
+
+
+def _ask_phragmen(profile: Profile, outcome: Outcome, terms: Terms, order: Sequence[str]) -> tuple[bool, str]:
+    """Compare what is funded, which it lists in no order of purchase. It is given nothing without support."""
+    assert isinstance(outcome, BudgetOutcome), "a budget is spent"
+    scored = _asked_of_pabutools(profile, terms)
+    from pabutools import election, rules, tiebreaking
+
+    place = places(order, terms.options)
+    score = dict(zip(terms.options, scored.scores(), strict=True))
+    projects = {
+        name: election.Project(name, cost) for name, cost in zip(terms.options, terms.costs, strict=True) if score[name]
+    }
+    votes = election.ApprovalMultiProfile(instance=election.Instance(projects.values(), budget_limit=terms.budget))
+    for ballot, times in scored.unique():
+        votes[election.FrozenApprovalBallot(projects[name] for name in ballot)] += times
+    found = rules.sequential_phragmen(
+        votes.instance, votes, tie_breaking=tiebreaking.TieBreakingRule(lambda *asked: place[asked[-1].name])
+    )
+    funded = sorted(project.name for project in found)
+    if funded == sorted(outcome.funded):
+        return True, "its sequential Phragmen rule, with ties by our lots, funds the same projects"
+    return False, f"its sequential Phragmen rule funds {', '.join(funded) or 'nothing'}"
+
+
+def _asked_of_pabutools(profile: Profile, terms: Terms) -> ScoredProfile:
+    if any(len(group) > 1 for group in terms.groups):
+        raise _SilentError("it does not know projects that exclude each other")
+    if not isinstance(profile, ScoredProfile) or profile.ballots == profile.empty:
+        raise _SilentError("no ballot supports anything")
+    if len(terms.options) > PROJECTS_MAX or len(profile.counts) * len(terms.options) > CELLS_MAX:
+        raise _SilentError(
+            f"it is not asked about more than {PROJECTS_MAX} projects, or {CELLS_MAX:,} pairs of a ballot and a "
+            "project: it would take too long"
+        )
+    return profile
+
+
 _Ask = Callable[[Profile, Outcome, Terms, Sequence[str]], tuple[bool, str]]
 _ASKED: dict[str, tuple[str, _Ask]] = {
     "irv/1": ("pyrankvote", _ask_irv),
     "stv-scottish/1": ("pyrankvote", _ask_stv),
     "greedy/1": ("pabutools", _ask_greedy),
+    "greedy-cost/1": ("pabutools", partial(_ask_greedy, per_cost=True)),
+    "equal-shares/1": ("pabutools", _ask_equal_shares),
+    "equal-shares-cardinal/1": ("pabutools", partial(_ask_equal_shares, cardinal=True)),
+    "phragmen/1": ("pabutools", _ask_phragmen),
 }
 """Whom to ask about a method, and how."""

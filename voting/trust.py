@@ -4,7 +4,6 @@ Each line begins with what it is about, in a few words, and a colon.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator
 
 from schemas.contest import Manifest
@@ -89,7 +88,7 @@ def _of_log(evidence: Evidence) -> Iterator[str]:
 
 
 def _of_ballots(evidence: Evidence) -> Iterator[str]:
-    reasons = Counter(vote.line.why for vote in evidence.ballots() if vote.number in evidence.finals.numbers)
+    reasons = evidence.survey.count_reasons(evidence.finals.numbers)
     if shut := reasons["invalid:seal"]:
         yield f"tallier: that {plural(shut, 'ballot')} could not be opened is its word; the voters can show otherwise"
     if shut := reasons["unopened"]:

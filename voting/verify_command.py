@@ -11,10 +11,10 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.error import URLError
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import Request, urlopen
@@ -65,9 +65,8 @@ def _verify(args: argparse.Namespace) -> int:
     _check_arguments(args)
     checkpoints = [_read_small(path) for path in args.checkpoint]
     promises = [_read_small(path) for path in args.promise]
-    source = _read_source(args.file)
     try:
-        with _bar() as progress:
+        with _read_source(args.file) as source, _bar() as progress:
             report = verify_bundle(
                 source,
                 ctx=args.ctx,
@@ -118,17 +117,46 @@ def _print(report: Report) -> None:
 # -- reading -------------------------------------------------------------------------------
 
 
-def _read_source(path: str) -> bytes | Mapping[str, bytes]:
-    if re.match(r"https?://", path):
-        data = _unpack(_fetch(path))
-    elif path != "-" and Path(path).is_dir():
-        return _read_folder(Path(path))
-    else:
-        with sys.stdin.buffer if path == "-" else Path(path).open("rb") as file:
-            data = _unpack(_at_most(iter(lambda: file.read(_CHUNK), b"")))
-    if b"ustar\x0000" not in data:
-        raise InvalidFile("this is no bundle: not a tar in ustar format")
-    return data
+@contextmanager
+def _read_source(path: str) -> Iterator[BinaryIO | Mapping[str, bytes]]:
+    """Give a bundle as a stream, so that its bytes are in memory once; or the files of a folder."""
+    with ExitStack() as stack:
+        if re.match(r"https?://", path):
+            stream = stack.enter_context(_fetch(path))
+        elif path == "-":
+            stream = sys.stdin.buffer
+        elif Path(path).is_dir():
+            yield _read_folder(Path(path))
+            return
+        else:
+            stream = stack.enter_context(Path(path).open("rb"))
+        tar = _Begun(stream)
+        if tar.begin.startswith(b"\x1f\x8b"):
+            tar = _Begun(stack.enter_context(gzip.open(tar)))
+        if b"ustar\x0000" not in tar.begin:
+            raise InvalidFile("this is no bundle: not a tar in ustar format")
+        yield cast(BinaryIO, tar)
+
+
+class _Begun(io.RawIOBase):
+    """A stream whose first part was looked at, and that ends where no bundle would go on."""
+
+    def __init__(self, stream: BinaryIO | gzip.GzipFile) -> None:
+        self._stream = stream
+        self.begin = stream.read(_CHUNK)
+        self._ahead, self._given = io.BytesIO(self.begin), 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, `size` at most."""
+        size = _CHUNK if size < 0 else size
+        try:
+            data = self._ahead.read(size) or self._stream.read(size)
+        except HTTPException as error:
+            raise InvalidFile(f"the answer was cut short: {error!r}") from error
+        self._given += len(data)
+        if self._given > _SIZE_MAX:
+            raise InvalidFile(f"more than {_SIZE_MAX >> 30} GiB: no bundle is so large")
+        return data
 
 
 def _read_folder(folder: Path) -> dict[str, bytes]:
@@ -160,36 +188,17 @@ def _bundle_address(address: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, f"/api/v1/contests/{page['id']}/bundle", "", ""))
 
 
-def _fetch(given: str) -> bytes:
+def _fetch(given: str) -> AbstractContextManager[BinaryIO]:
     try:
         address = _bundle_address(given)
         request = Request(address, headers={"Accept": "application/x-tar", "Accept-Encoding": "gzip"})
-        with urlopen(request, timeout=60) as answer:
-            return _at_most(iter(lambda: answer.read(_CHUNK), b""))
+        return cast("AbstractContextManager[BinaryIO]", urlopen(request, timeout=60))
     except HTTPException as error:
-        raise InvalidFile(f"the answer was cut short or is no HTTP: {error!r}") from error
+        raise InvalidFile(f"the answer is no HTTP: {error!r}") from error
     except URLError as error:
         raise InvalidFile(f"{address} can't be read: {error}") from error
     except ValueError as error:
         raise InvalidFile(f"no address: {error}") from error
-
-
-def _unpack(data: bytes) -> bytes:
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    with gzip.open(io.BytesIO(data)) as file:
-        return _at_most(iter(lambda: file.read(_CHUNK), b""))
-
-
-def _at_most(parts: Iterator[bytes]) -> bytes:
-    kept: list[bytes] = []
-    size = 0
-    for part in parts:
-        size += len(part)
-        if size > _SIZE_MAX:
-            raise InvalidFile(f"more than {_SIZE_MAX >> 30} GiB: no bundle is so large")
-        kept.append(part)
-    return b"".join(kept)
 
 
 @contextmanager

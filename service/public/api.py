@@ -1,6 +1,6 @@
 """The open API: what is published, as it was published."""
 
-import hashlib
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -11,8 +11,11 @@ from litestar.di import NamedDependency
 from litestar.enums import OpenAPIMediaType
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.params import FromPath
+from litestar.response import Stream
 
 from schemas.listing import ContestListing
+from service import published
+from service.database.pool import acquire
 from service.public import store
 from service.public.api_description import complete
 from service.refusals import NotFound
@@ -148,11 +151,11 @@ async def _file(
     headers: dict[str, str],
     *,
     filename: str | None = None,
-) -> Response[bytes]:
+) -> Response[Any]:
     if "\0" in contest_id + name or len(contest_id) + len(name) > 300:
         raise NotFound("there is no such file")
-    body = await store.read_file(conn, contest_id, name)
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    there = await published.describe(conn, contest_id, name)
+    etag = f'"{there.tag[:32]}"'
     headers = headers | {"etag": etag, "accept-ranges": "bytes"}
     if filename:
         headers["content-disposition"] = f'attachment; filename="{filename}"'
@@ -162,12 +165,29 @@ async def _file(
     )
     if etag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers, media_type=media_type)
-    span = _range(request.headers.get("range", ""), len(body))
+    span, status_code = _range(request.headers.get("range", ""), there.size), 200
     if span is not None and request.headers.get("if-range", etag) == etag:
-        first, last = span
-        headers["content-range"] = f"bytes {first}-{last}/{len(body)}"
-        return Response(body[first : last + 1], status_code=206, headers=headers, media_type=media_type)
-    return Response(body, headers=headers, media_type=media_type)
+        headers["content-range"] = f"bytes {span[0]}-{span[1]}/{there.size}"
+        status_code = 206
+    else:
+        span = (0, there.size - 1)
+    parts = list(published.parts(*span))
+    if len(parts) > 1:
+        headers["content-length"] = str(span[1] - span[0] + 1)
+        stream = _stream(request.app.state.pools["public"], contest_id, name, parts)
+        return Stream(stream, status_code=status_code, headers=headers, media_type=media_type)
+    body = await published.read_part(conn, contest_id, name, parts[0]) if parts else b""
+    return Response(body, status_code=status_code, headers=headers, media_type=media_type)
+
+
+async def _stream(
+    pool: asyncpg.Pool, contest_id: str, name: str, parts: Sequence[tuple[int, int, int]]
+) -> AsyncIterator[bytes]:
+    """Give a large file a part at a time. Who reads slowly holds no connection meanwhile."""
+    for part in parts:
+        async with acquire(pool) as conn:
+            body = await published.read_part(conn, contest_id, name, part)
+        yield body
 
 
 def _range(text: str, size: int) -> tuple[int, int] | None:

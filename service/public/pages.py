@@ -19,7 +19,9 @@ from schemas.problem import Problem
 from service.public import store
 from service.public.api_description import complete, problem_types
 from service.public.assets import Assets, load_assets
+from service.public.explaining import Explainer
 from service.public.languages import load, negotiate
+from service.public.method_page import describe, read_source
 from service.public.rendering import FILES, Pages, Site, Visit
 from service.refusals import NotFound
 from voting import methods
@@ -46,6 +48,7 @@ def create_pages_router(site: Site | None = None, assets: Assets | None = None) 
         assets: Files for browsers; from frontend/ where not given.
     """
     pages = Pages(site or Site(), assets or _assets())
+    explainer = Explainer()
 
     @get("/", opt={"access": "public"}, include_in_schema=False)
     async def home(
@@ -94,7 +97,9 @@ def create_pages_router(site: Site | None = None, assets: Assets | None = None) 
         rounds = await store.read_file(conn, contest_id, "tally/rounds.json")
         visit = await _visit(pages, request, conn, lang)
         place = await store.read_place(conn)
-        return _page(pages, pages.result(listing, read_rounds(listing, rounds), read_result(note), place, visit), visit)
+        count, result = read_rounds(listing, rounds), read_result(note)
+        explained = await explainer.explain(conn, listing, count, result)
+        return _page(pages, pages.result(listing, count, result, explained, place, visit), visit)
 
     @get("/contests/{contest_id:str}/files/{name:path}", opt={"access": "public"}, include_in_schema=False)
     async def file(
@@ -205,8 +210,14 @@ def create_pages_router(site: Site | None = None, assets: Assets | None = None) 
         """The exact rules of one method."""
         found = _method(method_id)
         visit = await _visit(pages, request, conn, lang)
-        html = pages.method(found.id, found.spec.decode(), await store.read_place(conn), visit)
+        html = pages.method(describe(found), await store.read_place(conn), visit)
         return _page(pages, html, visit)
+
+    @get("/methods/{method_id:str}/code/{file:str}", opt={"access": "public"}, include_in_schema=False)
+    async def code_of_method(method_id: FromPath[str], file: FromPath[str]) -> Response[bytes]:
+        """A program that counts by one method, as text."""
+        body = read_source(_method(method_id), file)
+        return Response(body, media_type="text/plain", headers={"cache-control": "no-cache"})
 
     @get("/methods/{method_id:str}/vectors.json", opt={"access": "public"}, include_in_schema=False)
     async def vectors(method_id: FromPath[str]) -> Response[bytes]:
@@ -224,7 +235,7 @@ def create_pages_router(site: Site | None = None, assets: Assets | None = None) 
         return Response(asset.body, media_type=asset.media_type, headers=STATIC_HEADERS)
 
     handlers = [
-        home, contest, vote, result, file, method_list, method, vectors, static,
+        home, contest, vote, result, file, method_list, method, code_of_method, vectors, static,
         audit_list, audit, code, check, privacy, api_docs, problem_type,
     ]  # fmt: skip
     return Router("/", route_handlers=handlers)

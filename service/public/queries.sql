@@ -24,6 +24,26 @@ INSERT INTO published.file (contest_id, name, piece, body) VALUES ($1, $2, $3, $
 SELECT body FROM published.file WHERE contest_id = $1 AND name = $2 ORDER BY piece;
 
 
+-- name: describe_file
+-- Size and tag of a file, without its bytes: the tag is the hash of its pieces' hashes. No row where it is not
+-- published.
+--   $1 contest_id  text
+--   $2 name        text
+SELECT sum(octet_length(body))::bigint AS size, encode(sha256(string_agg(sha256, ''::bytea ORDER BY piece)), 'hex') AS tag
+  FROM published.file WHERE contest_id = $1 AND name = $2 HAVING count(*) > 0;
+
+
+-- name: read_part
+-- Some bytes of one piece of a file.
+--   $1 contest_id  text
+--   $2 name        text
+--   $3 piece       integer
+--   $4 start       integer, from 0
+--   $5 size        integer
+SELECT substring(body FROM $4::integer + 1 FOR $5::integer) AS body FROM published.file
+ WHERE contest_id = $1 AND name = $2 AND piece = $3;
+
+
 -- name: list_names
 -- The names of a contest's files, bytewise.
 --   $1 contest_id  text

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 from msgspec import UNSET
 
-from schemas.bundle import Result
+from schemas.bundle import Opinion, Result
 from schemas.contest import Level, RankingRules
 from schemas.listing import ContestListing, ContestText, OptionText, Place
 from schemas.outcome import BudgetRounds, RankedRounds
@@ -22,9 +22,11 @@ from service.public import audit_wording, wording
 from service.public.api_description import describe
 from service.public.assets import Assets
 from service.public.auditing import Audit, act_of
+from service.public.explaining import Explained
 from service.public.languages import SOURCE, Formats, Language, formats, load
-from service.public.results import Teller
-from service.public.spec_text import split_spec
+from service.public.method_page import MethodPage
+from service.public.results import tell, tell_opinions
+from service.public.voice import Voice
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 FINGERPRINT_DIGITS = 20
@@ -158,18 +160,17 @@ class Pages:
         )
 
     def result(
-        self, contest: ContestListing, rounds: RankedRounds | BudgetRounds, result: Result, place: Place, visit: Visit
+        self,
+        contest: ContestListing,
+        rounds: RankedRounds | BudgetRounds,
+        result: Result,
+        explained: Explained,
+        place: Place,
+        visit: Visit,
     ) -> str:
         """Return the page of a published result."""
-        language = visit.language
-        say = partial(_say, language)
-        teller = Teller(
-            contest=contest,
-            titles={option.id: _option_words(contest, language.tag, option.id).title for option in contest.options},
-            say=say,
-            formats=_formats(language, place),
-            rtl=language.direction == "rtl",
-        )
+        say = partial(_say, visit.language)
+        voice = _voice(contest, place, visit)
         agree = [engine for engine in result.engines if engine.agrees]
         engines = (
             say("Programs that counted: %(count)s. All got the same number in every round.", count=str(len(agree)))
@@ -186,8 +187,11 @@ class Pages:
             place,
             contest=contest,
             here="result",
-            outcome=teller.tell(rounds, result),
+            outcome=tell(contest, rounds, result, explained, voice=voice),
+            compared=explained.compared,
             engines=engines,
+            programs=result.engines,
+            opinions=tell_opinions(_opinions(result), voice=voice),
             files=[(name, say(label)) for name, label in FILES],
         )
 
@@ -244,17 +248,16 @@ class Pages:
         methods = [(name, words, name in known) for name, words in wording.METHODS.items() if name in known]
         return self._render("methods.html", visit, place, here="methods", rehearsal=place.rehearsal, methods=methods)
 
-    def method(self, method: str, spec: str, place: Place, visit: Visit) -> str:
-        """Return the page of one method, by its id, with its published rules."""
+    def method(self, page: MethodPage, place: Place, visit: Visit) -> str:
+        """Return the page of one method: in plain words, its published rules, examples and code."""
         return self._render(
             "method.html",
             visit,
             place,
             here="methods",
             rehearsal=place.rehearsal,
-            method=method,
-            words=wording.METHODS.get(method, wording.OTHER_METHOD),
-            blocks=split_spec(spec),
+            page=page,
+            words=wording.METHODS.get(page.id, wording.OTHER_METHOD),
         )
 
     def problem(self, status: int, detail: str, place: Place | None, visit: Visit) -> str:
@@ -388,6 +391,22 @@ def _points(level: Level, *, assisted: bool, rehearsal: bool) -> list[wording.Po
         for point in wording.POINTS
         if level in point.levels and point.assisted in (None, assisted) and (point.rehearsal or not rehearsal)
     ]
+
+
+def _voice(contest: ContestListing, place: Place, visit: Visit) -> Voice:
+    language = visit.language
+    return Voice(
+        titles={option.id: _option_words(contest, language.tag, option.id).title for option in contest.options},
+        say=partial(_say, language),
+        formats=_formats(language, place),
+        rtl=language.direction == "rtl",
+        currency=contest.currency or "",
+        minor_digits=contest.minor_digits or 0,
+    )
+
+
+def _opinions(result: Result) -> tuple[Opinion, ...]:
+    return () if result.opinions is UNSET else result.opinions
 
 
 def _formats(language: Language, place: Place) -> Formats:

@@ -1,5 +1,6 @@
 """A published spec as blocks of text. Only the little Markdown that the specs use; nothing becomes markup."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -7,18 +8,25 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Block:
-    """A heading, paragraph, list or piece of code."""
+    """A heading, paragraph, list or piece of code, or a numbered rule with its title and where it comes from."""
 
-    kind: Literal["heading", "text", "list", "code"]
+    kind: Literal["heading", "text", "list", "code", "rule"]
     text: str = ""
     items: tuple[str, ...] = ()
+    number: str = ""
+    title: str = ""
+    source: str = ""
+
+
+_RULE = re.compile(r"\*\*(?P<number>[A-Z0-9]+-[0-9]+)\. (?P<title>.+?)\*\*\s*(?P<text>.*)")
+_SOURCE = re.compile(r"(?P<text>.*?)\s*\*(?P<source>Source: .*)\*")
 
 
 def split_spec(text: str) -> list[Block]:
     """Return the blocks of a spec, in order.
 
     Headings start with #, list items with -, * or a number, code is fenced by ``` or a table's |. Any other run of
-    lines is a paragraph.
+    lines is a paragraph. One that starts with a number and a title in ** is a rule; what it ends with in * is its source.
 
     Example:
         >>> split_spec("# IRV\\n\\nOne wins.\\n\\n- a\\n- b\\n")[2].items
@@ -53,9 +61,24 @@ def split_spec(text: str) -> list[Block]:
             blocks.append(Block("list", items=tuple(items)))
         else:
             end = _run(lines, at, lambda row: bool(row.strip()) and not row.startswith(("#", "```", "|")))
-            blocks.append(Block("text", " ".join(row.strip() for row in lines[at:end])))
+            blocks.append(_paragraph(" ".join(row.strip() for row in lines[at:end])))
             at = end
     return blocks
+
+
+def _paragraph(text: str) -> Block:
+    rule = _RULE.fullmatch(text)
+    if rule is None:
+        return Block("text", _plain(text))
+    words, sources = rule["text"], ""
+    if found := _SOURCE.fullmatch(words):
+        words, sources = found["text"], found["source"]
+    return Block("rule", _plain(words), number=rule["number"], title=rule["title"], source=_plain(sources))
+
+
+def _plain(text: str) -> str:
+    """Drop the marks of emphasis and of code."""
+    return re.sub(r"(?<![\w*])\*(?=\S)([^*]+)(?<=\S)\*(?![\w*])", r"\1", text).replace("`", "")
 
 
 def _is_item(line: str) -> bool:

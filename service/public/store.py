@@ -68,6 +68,12 @@ async def read_file(conn: asyncpg.Connection, contest_id: str, name: str) -> byt
     return await published.read(conn, contest_id, name)
 
 
+async def read_size(conn: asyncpg.Connection, contest_id: str, name: str) -> int | None:
+    """Return the bytes of a published file; None where it is not published."""
+    sizes = {row["name"]: int(row["size"]) for row in await conn.fetch(_SQL["list_sizes"], contest_id)}
+    return sizes.get(name)
+
+
 async def read_audit(conn: asyncpg.Connection, contest: ContestListing) -> Audit:
     """Return what there is to check a contest by.
 

@@ -57,7 +57,10 @@ def count(
     seats = manifest.seats if isinstance(manifest.seats, int) else 1
     ctx = statement.contest_ctx(manifest)
     order = ties.lot_order(ids, ctx=ctx, seed=seed)
-    terms = profile.Terms(options=ids, seats=seats, budget=budget, costs=costs, groups=manifest.exclusion_groups)
+    digits = manifest.minor_digits if isinstance(manifest.minor_digits, int) else 0
+    terms = profile.Terms(
+        options=ids, seats=seats, budget=budget, costs=costs, groups=manifest.exclusion_groups, minor_digits=digits
+    )
     merged = Counter(choices)
     ballots = profile.merge_counted(merged, ids)
     outcome = method.count(ballots, terms=terms, order=order)
@@ -66,7 +69,7 @@ def count(
     )
     again = plain_count.count(
         method.name, [(_plain(choice), number) for choice, number in merged.items()], options=ids, order=order,
-        seats=seats, budget=budget, costs=costs, groups=manifest.exclusion_groups,
+        seats=seats, budget=budget, costs=costs, groups=manifest.exclusion_groups, minor_digits=digits,
     )  # fmt: skip
     rounds = canonical.encode(published)
     if not _agree(published, again, outcome):

@@ -380,7 +380,8 @@ def test_a_bundle_is_served_whole_or_in_ranges(http, short_contest, bundle_tar):
     url = f"/api/v1/contests/{short_contest.id}/bundle"
     whole = http.get(url)
     assert whole.content == bundle_tar
-    assert whole.headers["etag"] == f'"{hashlib.sha256(bundle_tar).hexdigest()[:32]}"'
+    tag = hashlib.sha256(b"".join(hashlib.sha256(piece).digest() for piece in published.cut(bundle_tar))).hexdigest()
+    assert whole.headers["etag"] == f'"{tag[:32]}"'
     assert whole.headers["accept-ranges"] == "bytes"
     size = len(bundle_tar)
     for asked, start, stop in (
@@ -402,6 +403,33 @@ def test_a_bundle_is_served_whole_or_in_ranges(http, short_contest, bundle_tar):
     assert (same.status_code, same.content) == (304, b"")
     changed = http.get(url, headers={"range": "bytes=0-9", "if-range": '"other"'})
     assert (changed.status_code, changed.content) == (200, bundle_tar)
+
+
+def test_a_large_file_is_served_piece_by_piece(http, service, long_contest):
+    """Ten megabytes in three rows: whole, across the cuts, on them, and not at all where it is known."""
+    body = bytes(range(256)) * 40_000
+    contest_id = long_contest.opened.id
+
+    async def publish(name: str, data: bytes) -> None:
+        conn = await asyncpg.connect(service.rehearsal.database_url, server_settings={"role": "weighin_desk"})
+        async with conn.transaction():
+            await published.write(conn, contest_id, name, data)
+        await conn.close()
+
+    run_apart(publish("large.bin", body))
+    run_apart(publish("empty.bin", b""))
+    url, cut = f"/api/v1/contests/{contest_id}/files/large.bin", published.PIECE_SIZE
+    whole = http.get(url)
+    assert (whole.status_code, whole.headers["content-length"]) == (200, str(len(body)))
+    assert whole.content == body
+    for first, last in ((cut - 1, cut), (cut, cut), (5, 2 * cut + 5), (2 * cut - 1, len(body) - 1), (0, cut - 1)):
+        part = http.get(url, headers={"range": f"bytes={first}-{last}"})
+        assert (part.status_code, part.content == body[first : last + 1]) == (206, True), (first, last)
+    assert http.get(url, headers={"if-none-match": whole.headers["etag"]}).status_code == 304
+    empty = http.get(f"/api/v1/contests/{contest_id}/files/empty.bin")
+    assert (empty.status_code, empty.content) == (200, b"")
+    run_apart(publish("large.bin", body[:-1] + b"!"))
+    assert http.get(url, headers={"if-none-match": whole.headers["etag"]}).status_code == 200
 
 
 def test_the_outcome_is_there_after_publication(http, short_contest, bundle_tar):

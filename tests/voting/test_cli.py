@@ -354,3 +354,70 @@ def test_progress_is_for_terminals(tmp_path):
     assert shown.stdout == quiet.stdout
     assert b"reading" in os.read(terminal, 65536)
     os.close(terminal)
+
+
+def test_equal_shares_in_words(capsys):
+    """What each pays at most, what every ballot had, and why the bench is not funded."""
+    assert main(["tally", str(NEIGHBORS), "--method", "equal-shares", "--explain"]) == 0
+
+    out = capsys.readouterr().out
+    assert "Each ballot had 17" in out
+    assert "level 8.08333333" in out
+    assert "bench has 5 votes: not funded: it costs 45.00, and its voters had 44.58 left for it (0.42 short)." in out
+    assert "By greedy/1: lamp, bench, sign." in out
+
+
+def test_a_completion_is_a_variant_that_the_answer_names(capsys):
+    """Without raises each ballot has 10 and the sign is not bought; the published method is the default."""
+    told = answer(capsys, "tally", NEIGHBORS, "--method", "equal-shares", "--completion", "none")
+    default = answer(capsys, "tally", NEIGHBORS, "--method", "equal-shares")
+    add1 = answer(capsys, "tally", NEIGHBORS, "--method", "equal-shares", "--completion", "add1")
+
+    assert (told["completion"], told["endowment"], default["endowment"]) == ("none", "1000", "1700")
+    assert "completion" not in default
+    assert add1.pop("completion") == "add1"
+    assert add1 == default
+    for name in ("add1-greedy", "add1-exhaustive", "add1-comparison", "none-comparison"):
+        answer(capsys, "tally", NEIGHBORS, "--method", "equal-shares-cardinal", "--completion", name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--method", "greedy", "--completion", "none"), "--completion is for equal-shares"),
+        (("--as-recorded", "--completion", "none"), "--completion does not go with --as-recorded"),
+        (("--method", "equal-shares", "--completion", "all"), "invalid choice"),
+    ],
+)
+def test_a_completion_where_there_is_none_is_refused(capsys, arguments, reason):
+    """One line, and exit code 2."""
+    assert reason in refusal(capsys, "tally", NEIGHBORS, *arguments)
+
+
+def test_points_are_not_for_phragmen(capsys):
+    """A file with points is refused by a method that is about approvals."""
+    assert "counts approvals" in refusal(capsys, "tally", POINTS, "--method", "phragmen")
+
+
+def test_equal_shares_as_recorded(capsys, shared):
+    """Wieliczka, April 2023: the official 30 projects by the rule in the file."""
+    path = shared / "data/budget/Wieliczka/Poland_Wieliczka_2023_Green_Budget.pb.gz"
+    if not path.is_file():
+        pytest.skip("there is no ../shared/data/budget/Wieliczka")
+
+    told = answer(capsys, "tally", path, "--as-recorded")
+
+    assert (told["method"], len(told["funded"]), told["spent"]) == ("equalshares/add1-comparison", 30, "995079")
+    assert "46" in told["funded"]
+    assert not {"66", "67"} & set(told["funded"])
+
+
+def test_approvals_of_a_budget_elect(capsys):
+    """A Pabulib file of approvals is counted by approval, its budget aside; one of points is refused."""
+    assert main(["tally", str(NEIGHBORS), "--method", "approval", "--seats", "2", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["kind"], document["elected"], document["scores"]) == ("ranked", ["lamp", "bench"], list("6542"))
+
+    points = ELECTIONS / "points" / "ballots.pb"
+    assert main(["tally", str(points), "--method", "approval"]) == 2
+    assert "cumulative votes" in capsys.readouterr().err

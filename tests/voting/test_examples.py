@@ -6,10 +6,22 @@ import importlib
 import pytest
 
 MODULES = (
+    "voting.budget.buying",
+    "voting.budget.equal_shares",
     "voting.budget.greedy",
+    "voting.budget.phragmen",
+    "voting.formats.cleaning",
+    "voting.formats.lines",
+    "voting.formats.names",
     "voting.formats.pabulib",
     "voting.plain_count",
+    "voting.ranked.copeland",
     "voting.ranked.irv",
+    "voting.ranked.minimax",
+    "voting.ranked.pairwise",
+    "voting.ranked.ranked_pairs",
+    "voting.ranked.schulze",
+    "voting.rctab",
     "voting.ties",
 )
 

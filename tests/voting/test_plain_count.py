@@ -37,8 +37,14 @@ def terms_of(case):
         budget=case["budget"],
         costs=tuple(case["costs"]),
         groups=tuple(map(tuple, case["groups"])),
+        minor_digits=case.get("minor_digits", 0),
     )
-    return terms, money
+    return terms, money | {"minor_digits": terms.minor_digits}
+
+
+def ranks(ballot):
+    """The ranking of a vector's ballot; an inner list holds options of equal rank."""
+    return tuple(rank if isinstance(rank, str) else tuple(rank) for rank in ballot["ranking"])
 
 
 @pytest.mark.parametrize(("name", "case"), CASES, ids=[f"{name} {case['id']}" for name, case in CASES])
@@ -46,7 +52,7 @@ def test_both_engines_give_the_vector(name, case):
     """Every round, every draw, every sum is as worked out by hand."""
     terms, money = terms_of(case)
     choices = {
-        Ranking(tuple(ballot["ranking"])) if "ranking" in ballot else Scores(tuple(map(tuple, ballot["scores"]))): (
+        Ranking(ranks(ballot)) if "ranking" in ballot else Scores(tuple(map(tuple, ballot["scores"]))): (
             ballot["count"]
         )
         for ballot in case["ballots"]

@@ -192,6 +192,65 @@ def test_pabutools_never_contradicts_a_right_count(made):
     assert opinion.speaks is not silent
 
 
+@pytest.mark.parametrize("name", ["greedy-cost", "equal-shares", "equal-shares-cardinal", "phragmen"])
+def test_pabutools_knows_the_other_budget_methods(name):
+    """Right projects, and wrong ones: one left out, one too many."""
+    pytest.importorskip("pabutools", reason="pabutools is not installed")
+    options = ("lamp", "bench", "tree")
+    terms = Terms(options, budget=10, costs=(6, 5, 4))
+    profile = merge([Approval(("bench", "lamp"))] * 3 + [Approval(("tree",))] * 2, options)
+
+    right = ask(find(name), profile, terms)
+    fewer = ask(find(name), profile, terms, change=edit(funded=("tree",)))
+
+    assert (right.name, right.speaks, right.agrees) == ("pabutools", True, True)
+    assert (fewer.speaks, fewer.agrees) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["equal-shares", "equal-shares-cardinal"])
+def test_pabutools_finds_out_a_run_too_early_or_too_late(name):
+    """Shares of 10 to 17: with 16 the outcome is right, with 10 a raise is missing, with 17 the budget breaks."""
+    pytest.importorskip("pabutools", reason="pabutools is not installed")
+    options = ("lamp", "bench", "tree", "sign")
+    terms = Terms(options, budget=100, costs=(48, 45, 32, 16))
+    ballots = [Approval(("bench", "lamp"))] * 5 + [Approval(("lamp",))] + [Approval(("sign", "tree"))] * 2
+    profile = merge([*ballots, Approval(("tree",)), Approval(("tree",))], options)
+    method = find(name)
+    outcome = method.count(profile, terms=terms, order=options)
+    assert outcome.endowment == "16"
+    assert ask(method, profile, terms).agrees is True
+
+    early = ask(method, profile, terms, change=edit(endowment="10", funded=("lamp", "tree")[: 2 - ("card" in name)]))
+    late = ask(method, profile, terms, change=edit(endowment="17"))
+
+    assert (early.agrees, late.agrees) == (False, False)
+
+
+@pytest.mark.parametrize("name", ["greedy-cost", "equal-shares", "equal-shares-cardinal", "phragmen"])
+@settings(max_examples=100)
+@given(made=budget_elections(approvals=True))
+def test_pabutools_never_contradicts_a_right_budget(name, made):
+    """Any approvals, costs, ties and lots: it agrees, or says why it is silent."""
+    pytest.importorskip("pabutools", reason="pabutools is not installed")
+
+    opinion = ask(find(name), made.profile, made.terms, order=made.order)
+
+    assert opinion.agrees is not False
+    exclusive = any(len(group) > 1 for group in made.terms.groups) or (name == "greedy-cost" and made.terms.groups)
+    silent = bool(exclusive) or not made.profile.ballots or made.profile.ballots == made.profile.empty
+    assert opinion.speaks is not silent
+
+
+@pytest.mark.parametrize("name", ["greedy-cost", "equal-shares", "equal-shares-cardinal"])
+@settings(max_examples=100)
+@given(made=budget_elections())
+def test_pabutools_never_contradicts_right_points(name, made):
+    """Points are so many approvals to its greedy rule, and satisfactions to its Equal Shares."""
+    pytest.importorskip("pabutools", reason="pabutools is not installed")
+
+    assert ask(find(name), made.profile, made.terms, order=made.order).agrees is not False
+
+
 def test_pabutools_is_not_asked_about_too_much():
     """Many projects or many different ballots: silent, with the bounds in the reason."""
     pytest.importorskip("pabutools", reason="pabutools is not installed")

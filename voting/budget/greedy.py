@@ -1,6 +1,10 @@
-"""Most votes first: fund what fits, skip what does not. Rules GREEDY-1 to GREEDY-8 in voting/specs/greedy.md."""
+"""Most votes first: fund what fits, skip what does not. By votes alone, or by votes for the money.
+
+Rules GREEDY-1 to GREEDY-8 in voting/specs/greedy.md and COST-1 to COST-8 in voting/specs/greedy-cost.md.
+"""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import groupby
 from typing import Literal
 
@@ -10,6 +14,7 @@ from voting.profile import ScoredProfile, Terms
 from voting.ties import places
 
 NAME = "greedy/1"
+COST_NAME = "greedy-cost/1"
 
 
 def count_greedy(
@@ -20,6 +25,7 @@ def count_greedy(
     order_only: bool = False,
     threshold: int = 0,
     stop_at_first_misfit: bool = False,
+    per_cost: bool = False,
 ) -> BudgetOutcome:
     """Return the complete count: every project with support, in the order in which the money is offered.
 
@@ -32,6 +38,7 @@ def count_greedy(
         threshold: Projects with a lower score are left out. A variant of some cities, not part of greedy/1.
         stop_at_first_misfit: End at the first project that does not fit. A variant of some cities, not part of
             greedy/1.
+        per_cost: Count by greedy-cost/1: in order of score divided by cost.
 
     Returns:
         One round a decision. `left` is the money left after it.
@@ -58,8 +65,11 @@ def count_greedy(
     cost = dict(zip(terms.options, terms.costs, strict=True))
     score = dict(zip(terms.options, profile.scores(), strict=True))
 
-    def tier(option: str) -> tuple[int, int]:
-        return -score[option], 0 if order_only else cost[option]
+    def tier(option: str) -> tuple[bool, Fraction, int, int]:
+        if per_cost and cost[option] == 0:
+            return False, Fraction(0), 0, 0 if order_only else -score[option]
+        rate = Fraction(-score[option], cost[option] if per_cost else 1)
+        return True, rate, 0 if order_only else cost[option], 0
 
     supported = [option for option in terms.options if score[option] > 0 and score[option] >= threshold]
     queue = sorted(supported, key=lambda option: (tier(option), place[option]))
@@ -75,7 +85,7 @@ def count_greedy(
             draws.append(Draw(round=reached[tied[0]], among=tuple(sorted(tied)), order=tied, decided="order"))
 
     return BudgetOutcome(
-        method=NAME,
+        method=COST_NAME if per_cost else NAME,
         quota=None,
         rounds=tuple(rounds),
         draws=tuple(draws),
@@ -83,6 +93,24 @@ def count_greedy(
         spent=spent,
         scores=tuple(str(score[option]) for option in terms.options),
     )
+
+
+def count_greedy_cost(
+    profile: ScoredProfile, *, terms: Terms, order: Sequence[str], order_only: bool = False
+) -> BudgetOutcome:
+    """Return the complete count by greedy-cost/1: as `count_greedy`, in order of score divided by cost.
+
+    Example:
+        Three want the lamp for 60, two the bench for 30: each vote for the bench pays 15, for the lamp 20.
+
+        >>> from voting.profile import scored_profile
+        >>> votes = scored_profile({((0, 1),): 3, ((1, 1),): 2}, options=("lamp", "bench"), ballots=5)
+        >>> terms = Terms(("lamp", "bench"), budget=70, costs=(60, 30))
+        >>> outcome = count_greedy_cost(votes, terms=terms, order=("lamp", "bench"))
+        >>> [(step.option, step.decision, step.left) for step in outcome.rounds]
+        [('bench', 'funded', 40), ('lamp', 'skipped', 40)]
+    """
+    return count_greedy(profile, terms=terms, order=order, order_only=order_only, per_cost=True)
 
 
 def _offer(

@@ -9,7 +9,6 @@ names several times counts once as an approval and with the sum of its points ot
 """
 
 import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Literal
 
 from schemas.base import SAFE_INTEGER
 from voting.errors import InvalidFile
+from voting.formats import plain_votes
+from voting.formats.plain_votes import PlainVotes, find_plain_votes
 from voting.profile import ScoredProfile, Terms, scored_profile
 
 if TYPE_CHECKING:
@@ -26,15 +27,37 @@ if TYPE_CHECKING:
 
 VoteType = Literal["approval", "choose-1", "cumulative", "scoring", "ordinal"]
 VOTE_TYPES: tuple[VoteType, ...] = ("approval", "choose-1", "cumulative", "scoring", "ordinal")
+RECORDED_RULES = ("greedy", "greedy-threshold", "greedy-no-skip", "equalshares/add1", "equalshares/add1-comparison")
+"""The rules in META that a file defines well enough to be counted by."""
 _MOST_DIGITS = 6
 
 
-@dataclass(frozen=True, eq=False)
 class Table:
-    """A section as it stands in the file: names of columns, and rows of as many cells."""
+    """A section as it stands in the file: names of columns, and rows of as many cells.
 
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    Attributes:
+        columns: The names.
+        plain: The section as `voting.formats.plain_votes` found it; None where it was read line by line.
+    """
+
+    def __init__(
+        self, columns: tuple[str, ...], rows: list[tuple[str, ...]] | None = None, *, plain: PlainVotes | None = None
+    ) -> None:
+        self.columns = columns
+        self.plain = plain
+        self._rows = rows
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """All cells. Those of a plain section are taken apart when they are asked for."""
+        if self._rows is None:
+            self._rows = self.plain.rows() if self.plain is not None else []
+        return self._rows
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return self.plain.size if self.plain is not None else len(self.rows)
 
     def column(self, name: str) -> list[str]:
         """Return the cells of one column."""
@@ -76,12 +99,16 @@ class RecordedRule:
         threshold: The least score a project needs, in the profile's units; 0 where there is none.
         stop_at_first_misfit: Whether the count ends at the first project that does not fit.
         order: The tie order: the projects in the order of the file.
+        equal_shares: Whether it is Equal Shares with raised shares, and not a greedy rule.
+        compare: Whether the greedy outcome takes the place of that of Equal Shares where more voters prefer it.
     """
 
     rule: str
     threshold: int
     stop_at_first_misfit: bool
     order: tuple[str, ...]
+    equal_shares: bool = False
+    compare: bool = False
 
 
 def read_pabulib(data: bytes) -> PabulibFile:
@@ -97,8 +124,8 @@ def read_pabulib(data: bytes) -> PabulibFile:
     meta = _meta(sections["META"], lines["META"])
     projects, votes = sections["PROJECTS"], sections["VOTES"]
     options = _project_ids(projects, lines["PROJECTS"])
-    _check_count(meta, "num_projects", len(projects.rows))
-    _check_count(meta, "num_votes", len(votes.rows))
+    _check_count(meta, "num_projects", projects.size)
+    _check_count(meta, "num_votes", votes.size)
     terms, minor_digits = _terms(meta, projects, options, lines["PROJECTS"])
     vote_type = next((name for name in VOTE_TYPES if name == meta.get("vote_type")), None)
     if vote_type is None:
@@ -120,13 +147,13 @@ def recorded_rule(file: PabulibFile) -> RecordedRule:
     """Return the rule that META names, where the file says enough to count by it.
 
     Raises:
-        InvalidFile: It does not, or the rule is not one of greedy, greedy-threshold and greedy-no-skip.
+        InvalidFile: It does not, or the rule is not one of `RECORDED_RULES`.
     """
     rule = file.meta.get("rule", "")
-    if rule not in ("greedy", "greedy-threshold", "greedy-no-skip"):
+    if rule not in RECORDED_RULES:
         raise InvalidFile(
             f"META: rule is {rule!r}, which the file alone does not define; "
-            "only greedy, greedy-threshold and greedy-no-skip can be counted as recorded (else give --method)"
+            f"only {', '.join(RECORDED_RULES)} can be counted as recorded (else give --method)"
         )
     threshold = 0
     if rule == "greedy-threshold":
@@ -140,6 +167,8 @@ def recorded_rule(file: PabulibFile) -> RecordedRule:
         threshold=threshold,
         stop_at_first_misfit=rule == "greedy-no-skip",
         order=file.terms.options,
+        equal_shares=rule.startswith("equalshares/"),
+        compare=rule.endswith("-comparison"),
     )
 
 
@@ -185,7 +214,30 @@ def minor_units(text: str, digits: int) -> int:
 _NAMES = ("META", "PROJECTS", "VOTES")
 
 
-def _sections(data: bytes) -> tuple[dict[str, Table], dict[str, list[int]]]:
+class _TextLines:
+    """The lines of a text, one after the other."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+
+    def __iter__(self) -> "_TextLines":
+        return self
+
+    def __next__(self) -> str:
+        if self._at == len(self._text):
+            raise StopIteration
+        end = self._text.find("\n", self._at) + 1 or len(self._text)
+        line = self._text[self._at : end]
+        self._at = end
+        return line
+
+    def bytes_taken(self) -> int:
+        """Return how many bytes of UTF-8 the lines were that have been taken."""
+        return self._at if self._text.isascii() else len(self._text[: self._at].encode())
+
+
+def _sections(data: bytes) -> tuple[dict[str, Table], dict[str, Sequence[int]]]:
     """The three sections, and the line number of every row in them."""
     try:
         text = data.decode("utf-8-sig")
@@ -193,11 +245,13 @@ def _sections(data: bytes) -> tuple[dict[str, Table], dict[str, list[int]]]:
         number = data.count(b"\n", 0, error.start) + 1
         raise InvalidFile(f"line {number}: not UTF-8; save the file as UTF-8") from None
     tables: dict[str, Table] = {}
-    numbers: dict[str, list[int]] = {}
+    numbers: dict[str, Sequence[int]] = {}
+    listed: list[int] = []
     section = ""
     columns: tuple[str, ...] = ()
     # Not strict: published files hold quotes inside cells. A quote that is never closed leaves a section too short.
-    reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=";")
+    text_lines = _TextLines(text)
+    reader = csv.reader(text_lines, delimiter=";")
     last = 1
     for number, row in _rows(reader):
         last = number
@@ -205,7 +259,8 @@ def _sections(data: bytes) -> tuple[dict[str, Table], dict[str, list[int]]]:
             section, columns = row[0].strip().upper(), ()
             if len(tables) == len(_NAMES) or section != _NAMES[len(tables)]:
                 raise InvalidFile(f"line {number}: {section} is out of order; META, PROJECTS, VOTES must follow")
-            tables[section], numbers[section] = Table((), []), []
+            listed = []
+            tables[section], numbers[section] = Table((), []), listed
         elif not section:
             raise InvalidFile(f"line {number}: the file must begin with a line META")
         elif not columns:
@@ -213,6 +268,14 @@ def _sections(data: bytes) -> tuple[dict[str, Table], dict[str, list[int]]]:
             if len(set(columns)) != len(columns):
                 raise InvalidFile(f"line {number}: two columns have the same name; rename one")
             tables[section] = Table(columns, [])
+            if section != "VOTES" or len(columns) < 2:
+                continue
+            begin = text_lines.bytes_taken() + len(data) - len(data.removeprefix(b"\xef\xbb\xbf"))
+            if plain := find_plain_votes(data[begin:], columns, wanted=("vote", "points")):
+                tables[section] = Table(columns, plain=plain)
+                numbers[section] = range(reader.line_num + 1, reader.line_num + 1 + plain.size)
+                last = reader.line_num + plain.size
+                break
         else:
             if len(row) != len(columns):
                 raise InvalidFile(
@@ -220,7 +283,7 @@ def _sections(data: bytes) -> tuple[dict[str, Table], dict[str, list[int]]]:
                     "quote a cell that holds a semicolon"
                 )
             tables[section].rows.append(tuple(row))
-            numbers[section].append(number)
+            listed.append(number)
     for name in _NAMES:
         if name not in tables:
             raise InvalidFile(f"line {last}: the file ends without a section {name}; add it")
@@ -267,7 +330,8 @@ def _project_ids(table: Table, lines: Sequence[int]) -> tuple[str, ...]:
 
 def _check_count(meta: Mapping[str, str], key: str, found: int) -> None:
     if key in meta and meta[key] != str(found):
-        raise InvalidFile(f"META: {key} is {meta[key]}, but the file holds {found}; the file may be cut off")
+        said = meta[key][:40] if meta[key].isprintable() else repr(meta[key][:40])
+        raise InvalidFile(f"META: {key} is {said}, but the file holds {found}; the file may be cut off")
 
 
 def _terms(
@@ -284,7 +348,7 @@ def _terms(
     scaled = [int(amount.scaleb(digits)) for amount in [budget, *costs]]
     if max(scaled) > SAFE_INTEGER:
         raise InvalidFile("META or PROJECTS: an amount is too large; the limit is 2^53 - 1 minor units")
-    return Terms(options, budget=scaled[0], costs=tuple(scaled[1:])), digits
+    return Terms(options, budget=scaled[0], costs=tuple(scaled[1:]), minor_digits=digits), digits
 
 
 def _decimal(text: str, *, where: str, name: str) -> Decimal:
@@ -310,6 +374,8 @@ def _profile(
     votes: Table, lines: Sequence[int], *, vote_type: VoteType, options: tuple[str, ...], meta: Mapping[str, str]
 ) -> tuple[ScoredProfile, int]:
     """Equal ballots are merged as text, so that each different one is read once."""
+    if votes.plain is not None and (profile := _plain_profile(votes.plain, vote_type, options, meta)) is not None:
+        return profile, 0
     pointed = vote_type in ("cumulative", "scoring")
     ballots = [vote.strip() for vote in votes.column("vote")]
     if pointed and "points" not in votes.columns:
@@ -348,6 +414,17 @@ def _profile(
     if any(value > SAFE_INTEGER for pairs in merged for _, value in pairs):
         raise InvalidFile("VOTES: a ballot gives more than 2^53 - 1 points to one project")
     return scored_profile(merged, options=options, ballots=len(ballots)), digits
+
+
+def _plain_profile(
+    votes: PlainVotes, vote_type: VoteType, options: tuple[str, ...], meta: Mapping[str, str]
+) -> ScoredProfile | None:
+    """The profile of a plain section, or None where a vote is not as it should be."""
+    if vote_type in ("cumulative", "scoring"):
+        return plain_votes.points(votes, options)
+    if vote_type == "ordinal":
+        return plain_votes.rankings(votes, options, longest=_longest(meta, len(options)))
+    return plain_votes.approvals(votes, options, most=1 if vote_type == "choose-1" else None)
 
 
 def _longest(meta: Mapping[str, str], projects: int) -> int:

@@ -1,6 +1,7 @@
 """The roll: the public keys of all codes, sorted, under one root (protocol section 4)."""
 
-from collections.abc import Iterable
+import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from voting.errors import InvalidEncoding
@@ -8,6 +9,7 @@ from voting.proof import merkle
 from voting.proof.tags import u16
 
 LEAF_SIZE = 35
+LINE_SIZE = 2 * LEAF_SIZE + 1
 
 
 @dataclass(frozen=True, order=True)
@@ -33,25 +35,28 @@ def write(leaves: Iterable[Leaf]) -> bytes:
     return b"".join(data.hex().encode() + b"\n" for data in sorted(leaf.data() for leaf in leaves))
 
 
-def read(data: bytes) -> list[Leaf]:
-    """Return the leaves of a roll.txt.
+def leaf(data: bytes) -> Leaf:
+    """Return the leaf that 35 bytes spell."""
+    return Leaf(roll_pk=data[:32], cls=int.from_bytes(data[32:34], "big"), pool=data[34])
+
+
+def leaves(data: bytes) -> Iterator[Leaf]:
+    """Give the leaves of a roll.txt, ascending.
 
     Raises:
         InvalidEncoding: A line is malformed, out of order, or a key stands twice.
     """
-    if data and not data.endswith(b"\n"):
-        raise InvalidEncoding("roll.txt does not end with a line feed")
-    leaves: list[Leaf] = []
     last = b""
-    for number, line in enumerate(data.split(b"\n")[:-1], start=1):
+    for number, line in enumerate(io.BytesIO(data), start=1):
+        if not line.endswith(b"\n"):
+            raise InvalidEncoding("roll.txt does not end with a line feed")
         try:
-            raw = bytes.fromhex(line.decode("ascii"))
+            raw = bytes.fromhex(line[:-1].decode("ascii"))
         except ValueError as error:
             raise InvalidEncoding(f"roll.txt line {number} is not hex") from error
-        if len(raw) != LEAF_SIZE or raw.hex().encode() != line or raw[34] > 1:
+        if len(raw) != LEAF_SIZE or raw.hex().encode() != line[:-1] or raw[34] > 1:
             raise InvalidEncoding(f"roll.txt line {number} is not 70 lower-case hex digits of a leaf")
         if raw[:32] <= last:
             raise InvalidEncoding(f"roll.txt line {number} is out of order, or its key stands twice")
         last = raw[:32]
-        leaves.append(Leaf(roll_pk=raw[:32], cls=int.from_bytes(raw[32:34], "big"), pool=raw[34]))
-    return leaves
+        yield leaf(raw)

@@ -4,6 +4,7 @@ What is here is what everybody can check. Blinding is the client's (service/clie
 """
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
@@ -62,6 +63,12 @@ def challenge(issuer_host: str, ctx: bytes, box_host: str) -> bytes:
 def token_input(pk: bytes, *, challenge_digest: bytes, spki: bytes) -> bytes:
     """Return the 98 bytes that an issuer signs blindly (RFC 9578 section 6.1), the nonce being the voter's key."""
     return u16(TOKEN_TYPE) + pk + challenge_digest + hashlib.sha256(spki).digest()
+
+
+def input_maker(challenge: bytes, spki: bytes) -> Callable[[bytes], bytes]:
+    """Return `token_input` for one issuer's key and challenge: a function of the voter's key alone."""
+    challenge_digest, key_id = hashlib.sha256(challenge).digest(), hashlib.sha256(spki).digest()
+    return lambda pk: u16(TOKEN_TYPE) + pk + challenge_digest + key_id
 
 
 def request(spki: bytes, blinded_message: bytes) -> bytes:

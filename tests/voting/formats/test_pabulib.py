@@ -184,7 +184,7 @@ def test_bytes_that_are_no_text_are_refused():
     [
         ("rule;unknown", "rule is 'unknown'"),
         ("rule;greedy-custom", "rule is 'greedy-custom'"),
-        ("rule;equalshares/add1", "rule is 'equalshares/add1'"),
+        ("rule;equalshares", "rule is 'equalshares'"),
         ("x;y", "rule is ''"),
         ("rule;greedy-threshold", "min_project_score_threshold is missing"),
         ("rule;greedy-threshold\nmin_project_score_threshold;few", "min_project_score_threshold is 'few'"),
@@ -207,6 +207,14 @@ def test_a_recorded_rule_is_read():
 
     assert (recorded.threshold, recorded.stop_at_first_misfit, recorded.order) == (2, False, ("a", "b"))
     assert recorded_rule(read_pabulib(PLAIN.replace("greedy", "greedy-no-skip").encode())).stop_at_first_misfit
+
+
+@pytest.mark.parametrize(("rule", "compare"), [("equalshares/add1", False), ("equalshares/add1-comparison", True)])
+def test_equal_shares_is_a_recorded_rule(rule, compare):
+    """With or without a comparison at the end."""
+    recorded = recorded_rule(read_pabulib(PLAIN.replace("rule;greedy", f"rule;{rule}").encode()))
+
+    assert (recorded.rule, recorded.equal_shares, recorded.compare) == (rule, True, compare)
 
 
 def test_what_is_written_is_read_again():
