@@ -564,6 +564,11 @@ def _vote(args: argparse.Namespace) -> int:
         note, word = asyncio.run(_cast_one(args, base_url, contest_id))
     except code_groups.InvalidCode as error:
         raise InvalidRequest(f"the code is mistyped: {error}") from None
+    except client.WrongToken as error:
+        kept = Path(f"weighin-evidence-{contest_id}.json")
+        kept.write_bytes(error.evidence)
+        return _say(args, f"{error}; request and answer are kept in {kept}: take them to the clerk's desk, which voids "
+                    "this code and hands out another one", 1)  # fmt: skip
     if args.promise is not None:
         args.promise.write_bytes(note)
     until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(word.include_by))
@@ -698,7 +703,7 @@ def _rehearsal(settings: Settings, url: str | None, slug: str, *, workers: int =
 
 def _add_bench(commands: Any) -> None:
     parser = _command(commands, "bench", _bench, help_text="measure the service against its limits, in one run")
-    parser.add_argument("what", choices=("cast", "verify"))
+    parser.add_argument("what", choices=("cast", "verify", "tally"))
     parser.add_argument("--casts", type=int, default=8000, metavar="N", help="ballots in the closed loop (8000)")
     parser.add_argument("--rate", type=float, default=300, metavar="R", help="arrivals a second in the open loop (300)")
     parser.add_argument(
@@ -709,12 +714,19 @@ def _add_bench(commands: Any) -> None:
         help="worker processes of the service (one a core)",
     )
     parser.add_argument("--bundle", type=Path, help="what `bench verify` verifies; by default one that it makes")
+    parser.add_argument("--ballots", type=int, default=10_000_000, metavar="N", help="of `bench tally` (10,000,000)")
+    parser.add_argument("--pabulib", type=Path, metavar="FILE", action="append", default=[],
+                        help="approvals for `bench tally`, several times; else synthetic")  # fmt: skip
+    parser.add_argument("--parts", type=Path, metavar="FOLDER", help="`bench tally` only writes its ballots there, "
+                        "ten million a Parquet file")  # fmt: skip
     parser.add_argument("--json", action="store_true")
 
 
 def _bench(args: argparse.Namespace) -> int:
     from service import benching  # slow to load: it brings the server
 
+    if args.what == "tally":
+        return _bench_tally(args)
     settings = read_settings(os.environ)
     signal.signal(signal.SIGTERM, _interrupt)
     slug = f"bench-{secrets.token_hex(4)}"
@@ -730,12 +742,34 @@ def _bench(args: argparse.Namespace) -> int:
             if args.what == "verify":
                 bundle, closing = asyncio.run(benching.finish(rehearsal, settings.data / slug, said=said))
                 figures = [closing, *benching.bench_verify(bundle)]
-    if args.json:
+    _print_figures(figures, as_json=args.json)
+    return 0
+
+
+def _bench_tally(args: argparse.Namespace) -> int:
+    from service import bench_tally
+
+    if args.ballots < 1:
+        raise InvalidRequest("--ballots must be at least 1")
+    with _progress() as said:
+        if args.parts is not None:
+            bench_tally.write_parts(args.parts, ballots=args.ballots, parts=-(-args.ballots // 10_000_000), said=said)
+            return 0
+        figures = bench_tally.bench_tally(ballots=args.ballots, pabulib=args.pabulib, said=said)
+    _print_figures(figures, as_json=args.json)
+    return 0
+
+
+def _print_figures(figures: list[Any], *, as_json: bool) -> None:
+    from service import benching
+
+    if as_json:
         _print_json({"machine": benching.machine(), "figures": figures})
     else:
         print(benching.machine())
         for figure in figures:
             against = f"; {figure.ratio} of {figure.against} ({figure.against_value})" if figure.ratio else ""
+            if figure.against and not figure.ratio:
+                against = f"; not measured against {figure.against}"
             bar = "" if figure.meets_bar is None else f"; bar {figure.bar}: {'met' if figure.meets_bar else 'NOT MET'}"
             print(f"  {figure.name}: {figure.value} {figure.unit}{against}{bar}")
-    return 0

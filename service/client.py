@@ -31,6 +31,18 @@ _HASH_SIZE = 48
 _MODULUS_SIZE = tokens.MODULUS_BITS // 8
 
 
+class WrongToken(InvalidProof):
+    """An issuer's answer is no token under its published key: a key made to tag this voter, or a malformed one.
+
+    Attributes:
+        evidence: Request and answer as they went over the line, JSON. It holds the public key of the code, no choices.
+    """
+
+    def __init__(self, text: str, *, request: bytes, answer: bytes) -> None:
+        super().__init__(text)
+        self.evidence = msgspec.json.encode({"request": request.decode(), "answer": answer.decode()})
+
+
 def pss_encode(message: bytes, salt: bytes, bits: int) -> bytes:
     """Return EMSA-PSS of `message` with SHA-384 and MGF1 (RFC 8017 section 9.1.1).
 
@@ -247,13 +259,16 @@ async def obtain_tokens(http: httpx.AsyncClient, voter: Voter, roll_secret: byte
 
     Raises:
         Answered, Unreachable: An issuer said no, or nothing.
-        InvalidProof: An issuer answered with something else than a token under its published key.
+        WrongToken: An issuer answered with something else than a token under its published key.
     """
     held = []
     for issuer, body in enumerate(voter.issue_requests(roll_secret)):
         answer = await _send(http, "POST", f"/api/v1/contests/{voter.manifest.slug}/issue", body)
         response = msgspec.json.decode(answer, type=IssueAnswer)
-        held.append(voter.token(issuer, from_base64(response.response)))
+        try:
+            held.append(voter.token(issuer, from_base64(response.response)))
+        except InvalidProof as error:
+            raise WrongToken(str(error), request=body, answer=answer) from error
     return held
 
 

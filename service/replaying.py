@@ -99,7 +99,14 @@ def read_election(data: bytes, *, name: str, method: str | None, seats: int | No
 def _ranked_election(data: bytes, method: methods.Method, seats: int | None, limit: int | None) -> Election:
     if method.kind != "ranked":
         raise InvalidRequest(f"a BLT file holds rankings, and {method.name} spends a budget")
+    if "ranking" not in method.ballot_kinds:
+        raise InvalidRequest(f"a BLT file holds rankings, and {method.name} counts approvals")
     file = read_blt(data, equal_ranks=method.equal_ranks)
+    if file.profile.tied is not None:
+        raise InvalidRequest(
+            "this file has ballots with several options on one rank, and such ballots can't be cast here yet; "
+            "`tally` counts them"
+        )
     names = file.profile.options
     ids = option_ids(names)
     by_name = dict(zip(names, ids, strict=True))

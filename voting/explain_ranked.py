@@ -142,10 +142,11 @@ def explain_pairs(
             score, best = Fraction(outcome.scores[index]), Fraction(outcome.scores[winner])
             loss = msgspec.structs.replace(loss, score=outcome.scores[index], behind=_decimal(abs(score - best)))
         if paths is not None:
+            start = winner if loss.by_lot else _ahead_of(index, winner, paths)
             loss = msgspec.structs.replace(
                 loss,
-                chain=_chain(winner, index, paths, strength, names),
-                chain_back=_chain(index, winner, paths, strength, names),
+                chain=_chain(start, index, paths, strength, names),
+                chain_back=_chain(index, start, paths, strength, names),
             )
         if locked is not None:
             against = [(-int(strength[other, index]), names[other]) for other in np.flatnonzero(locked[:, index])]
@@ -169,6 +170,12 @@ def _passed_over(strength: IntArray, locked: BoolArray, names: Sequence[str]) ->
     pairs = np.argwhere((strength > 0) & ~locked).tolist()
     found = sorted((-int(strength[one, two]), names[one], names[two]) for one, two in pairs)
     return tuple(Chain((one, two), str(-size)) for size, one, two in found)
+
+
+def _ahead_of(index: int, winner: int, paths: IntArray) -> int:
+    """The winner, if its path to an option is stronger than the way back; else another option of which that is so."""
+    ahead = paths[:, index] - paths[index, :]
+    return winner if ahead[winner] > 0 else int(np.argmax(ahead))
 
 
 def _chain(start: int, end: int, paths: IntArray, strength: IntArray, names: Sequence[str]) -> Chain | None:

@@ -50,7 +50,7 @@ def _pair_loss(loss: PairLoss, facts: PairsExplanation, winner: str) -> str:
             worst, best = _int(loss.score), _int(facts.score)
             line += f" Its worst defeat is {unit} {worst} votes, that of {winner} {unit} {best}."
     if isinstance(loss.chain, Chain) and (loss.margin <= 0 or loss.chain_back):
-        line += f" Strongest chain of defeats from {winner}: {_chain(loss.chain)};"
+        line += f" Strongest chain of defeats from {loss.chain.options[0]}: {_chain(loss.chain)};"
         line += f" back: {_chain(loss.chain_back) if isinstance(loss.chain_back, Chain) else 'none'}."
     if isinstance(loss.confirmed, Chain):
         line += f" Confirmed against it: {loss.confirmed.options[0]}, with {_int(loss.confirmed.strength)}."

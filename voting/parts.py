@@ -7,6 +7,7 @@ Dask does the distributing. It comes with the extra `cluster` and is imported on
 cluster's workers need: this package with that extra, and the files under the same names.
 """
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ LOCAL = "local"
 
 _TASK_ROWS = 8 << 20
 """About so many rows are one piece of work."""
+_PATIENCE_SECONDS = 10
 _AT_ONCE = 16
 """So many profiles are merged by one worker."""
 
@@ -86,7 +88,9 @@ def _plan(paths: Sequence[str], *, equal_ranks: bool) -> tuple[Layout, list[Work
             raise InvalidFile(f"{path}: several files are counted together only as .parquet or .arrow; see convert")
         try:
             shape = read_shape(path, form=form)
-        except VotingError as fault:
+        except FileNotFoundError:
+            raise InvalidFile(f"{path}: No such file or directory") from None
+        except (VotingError, OSError) as fault:
             raise InvalidFile(f"{path}: {fault}") from None
         if first is None:
             first = shape.layout
@@ -108,10 +112,13 @@ def _on_cluster(address: str, works: Sequence[Work]) -> RankedProfile:
     except ImportError:
         raise InvalidFile("--cluster needs Dask, which is not installed; install weighin[cluster]") from None
     if address == LOCAL:
-        with LocalCluster(threads_per_worker=1, dashboard_address=None) as local, Client(local) as client:
+        with (
+            LocalCluster(threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL) as local,
+            Client(local) as client,
+        ):
             return _gathered(client, works)
     try:
-        client = Client(address, timeout=10)
+        client = Client(address, timeout=_PATIENCE_SECONDS)
     except (OSError, ValueError) as error:
         raise InvalidFile(f"no Dask scheduler answers at {address} ({error})") from None
     with client:

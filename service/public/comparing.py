@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from msgspec import UnsetType
 
 from schemas.explanation import BudgetExplanation, BudgetFact, Closeness, Explanation, RankedFacts
+from service.public.method_wording import METHODS, OTHER_METHOD
 from service.public.result_view import Other
 from service.public.voice import Voice
-from service.public.wording import METHODS, OTHER_METHOD
 
 
 def tell_close(facts: RankedFacts, *, everyone: bool, voice: Voice) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def _close(number: Closeness, voice: Voice) -> str:
     _ = voice.say
     if number.ballots == 0:
         return _("It could not have been closer: the public draw decided who won.")
-    ballots = voice.int(number.ballots)
+    ballots = voice.whole(number.ballots)
     one = number.ballots == 1
     option = voice.name(number.challenger) if number.challenger else ""
     match number.margin_kind:
@@ -61,7 +61,7 @@ def _close(number: Closeness, voice: Voice) -> str:
             return _(
                 "Fewer than %(ballots)s ballots, cast another way, could not have changed the result.", ballots=ballots
             )
-    return told + " " + _("Then %(option)s could have come in.", option=option) if option else told
+    return told + " " + _("Then %(option)s could have won.", option=option) if option else told
 
 
 def tell_needed(facts: BudgetExplanation, *, voice: Voice) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def tell_missing(fact: BudgetFact, *, voice: Voice) -> str:
         told = _("No number of votes would have been enough.")
     elif fact.needed_kind == "upper_bound":
         told = _(
-            "Votes that were counted to be enough: %(needed)s more, from ballots for it alone. Fewer may be enough.",
+            "More ballots for it alone that are known to be enough: %(needed)s. Fewer may be enough.",
             needed=voice.votes(fact.needed),
         )
     else:

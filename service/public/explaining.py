@@ -47,7 +47,7 @@ class _Opened(msgspec.Struct):
 class _Line(msgspec.Struct):
     """What is needed of a line of ballots.jsonl; the rest of it is for auditors."""
 
-    why: str | None
+    why: str
     open: _Opened | None
 
 
@@ -116,17 +116,13 @@ def explain_ballots(
     return explain_profile(merge_counted(counted, options), terms, count, result)
 
 
-def explain_profile(
-    profile: Profile, terms: Terms, count: RankedRounds | BudgetRounds, result: Result
-) -> Explained:
+def explain_profile(profile: Profile, terms: Terms, count: RankedRounds | BudgetRounds, result: Result) -> Explained:
     """Return all facts of a count of these ballots."""
     order = tuple(option for _lot, option in sorted(zip(count.lots, terms.options, strict=True)))
     return Explained(explain(profile, _outcome(count, result, terms), terms=terms, order=order), compared=True)
 
 
-def explain_rounds_only(
-    contest: ContestListing, count: RankedRounds | BudgetRounds, result: Result
-) -> Explained:
+def explain_rounds_only(contest: ContestListing, count: RankedRounds | BudgetRounds, result: Result) -> Explained:
     """Return the facts that follow from the published rounds, without a ballot."""
     options = tuple(option.id for option in contest.options)
     costs = tuple(option.cost for option in contest.options if option.cost is not UNSET)

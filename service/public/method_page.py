@@ -116,16 +116,21 @@ def _choices(ballot: Mapping[str, Any]) -> str:
     if "ranking" in ballot:
         ranks = (rank if isinstance(rank, str) else " = ".join(rank) for rank in ballot["ranking"])
         return " > ".join(ranks) or "(nothing)"
-    return ", ".join(
-        option if points == 1 else f"{option} {points}" for option, points in ballot["scores"]
-    ) or "(nothing)"
+    return (
+        ", ".join(option if points == 1 else f"{option} {points}" for option, points in ballot["scores"]) or "(nothing)"
+    )
 
 
 def _lines(expect: Mapping[str, Any]) -> str:
     """The expected outcome as JSON, one line a member, and one for each round and row."""
     lines = []
     for name, value in expect.items():
-        if isinstance(value, list) and value and isinstance(value[0], Sequence | dict) and not isinstance(value[0], str):
+        if (
+            isinstance(value, list)
+            and value
+            and isinstance(value[0], Sequence | dict)
+            and not isinstance(value[0], str)
+        ):
             inner = ",\n  ".join(msgspec.json.encode(item).decode() for item in value)
             lines.append(f'"{name}": [\n  {inner}\n]')
         else:

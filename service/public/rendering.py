@@ -18,7 +18,7 @@ from schemas.bundle import Opinion, Result
 from schemas.contest import Level, RankingRules
 from schemas.listing import ContestListing, ContestText, OptionText, Place
 from schemas.outcome import BudgetRounds, RankedRounds
-from service.public import audit_wording, wording
+from service.public import audit_wording, method_wording, wording
 from service.public.api_description import describe
 from service.public.assets import Assets
 from service.public.auditing import Audit, act_of
@@ -245,8 +245,11 @@ class Pages:
 
     def methods(self, known: Sequence[str], place: Place, visit: Visit) -> str:
         """Return the list of counting methods; those in `known` have published rules here."""
-        methods = [(name, words, name in known) for name, words in wording.METHODS.items() if name in known]
-        return self._render("methods.html", visit, place, here="methods", rehearsal=place.rehearsal, methods=methods)
+        groups = [
+            (title, [(name, method_wording.METHODS[name]) for name in names if name in known])
+            for title, names in method_wording.GROUPS
+        ]
+        return self._render("methods.html", visit, place, here="methods", rehearsal=place.rehearsal, groups=groups)
 
     def method(self, page: MethodPage, place: Place, visit: Visit) -> str:
         """Return the page of one method: in plain words, its published rules, examples and code."""
@@ -257,7 +260,7 @@ class Pages:
             here="methods",
             rehearsal=place.rehearsal,
             page=page,
-            words=wording.METHODS.get(page.id, wording.OTHER_METHOD),
+            words=method_wording.METHODS.get(page.id, method_wording.OTHER_METHOD),
         )
 
     def problem(self, status: int, detail: str, place: Place | None, visit: Visit) -> str:
@@ -323,7 +326,7 @@ class Pages:
                 "text": _text(contest, language.tag)[1],
                 "rehearsal": contest.rehearsal or place.rehearsal,
                 "method_id": method,
-                "method": wording.METHODS.get(method, wording.OTHER_METHOD),
+                "method": method_wording.METHODS.get(method, method_wording.OTHER_METHOD),
                 "fingerprint": _grouped(contest.ctx[:FINGERPRINT_DIGITS]),
                 "fingerprint_plain": contest.ctx[:FINGERPRINT_DIGITS],
                 "forget": contest.ctx if contest.phase in ("closed", "counted", "answered", "cancelled") else None,

@@ -25,7 +25,7 @@ class Row:
 
 @dataclass(frozen=True)
 class PairCell:
-    """How many ballots have the row's option above the column's: None on the diagonal. `wins`: more than the opposite."""
+    """How many ballots have the row's option above the column's, None on the diagonal; and whether more than not."""
 
     votes: str | None
     wins: bool = False

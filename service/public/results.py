@@ -115,7 +115,7 @@ def _draw(draw: Draw, number: int, explained: Explained, voice: Voice) -> DrawTe
             if facts.ties[number].decisive
             else _("In the opposite order, the same would have won.")
         )
-    where = _("Round %(number)s", number=voice.int(draw.round))
+    where = _("Round %(number)s", number=voice.whole(draw.round))
     if isinstance(facts, PairsExplanation | ScoresExplanation):
         where = _("Tie")
     return DrawText(where=where, among=voice.names(draw.among), decided=decided, effect=effect)

@@ -25,8 +25,9 @@ _SOURCE = re.compile(r"(?P<text>.*?)\s*\*(?P<source>Source: .*)\*")
 def split_spec(text: str) -> list[Block]:
     """Return the blocks of a spec, in order.
 
-    Headings start with #, list items with -, * or a number, code is fenced by ``` or a table's |. Any other run of
-    lines is a paragraph. One that starts with a number and a title in ** is a rule; what it ends with in * is its source.
+    Headings start with #, list items with -, * or a number, code is fenced by ``` or a table's |, or set in by four.
+    Any other run of lines is a paragraph. One that starts with a number and a title in ** is a rule; what it ends with
+    in * is its source.
 
     Example:
         >>> split_spec("# IRV\\n\\nOne wins.\\n\\n- a\\n- b\\n")[2].items
@@ -43,6 +44,10 @@ def split_spec(text: str) -> list[Block]:
             end = next((n for n in range(at + 1, len(lines)) if lines[n].startswith("```")), len(lines))
             blocks.append(Block("code", "\n".join(lines[at + 1 : end])))
             at = end + 1
+        elif line.startswith("    "):
+            end = _run(lines, at, lambda row: row.startswith("    "))
+            blocks.append(Block("code", "\n".join(row[4:] for row in lines[at:end])))
+            at = end
         elif line.startswith("#"):
             blocks.append(Block("heading", line.lstrip("#").strip()))
             at += 1

@@ -26,13 +26,13 @@ def tell(
     _ = voice.say
     funded = [fact for fact in facts.facts if fact.decision == "funded"]
     numbers = {
-        "funded": voice.int(len(funded)),
-        "all": voice.int(len(contest.options)),
+        "funded": voice.whole(len(funded)),
+        "all": voice.whole(len(contest.options)),
         "spent": voice.money(facts.spent),
         "left": voice.money(facts.left),
     }
     shown = [
-        (_("Ballots counted"), voice.int(result.counts.final)),
+        (_("Ballots counted"), voice.whole(result.counts.final)),
         (_("Paid for"), _("%(funded)s of %(all)s", funded=numbers["funded"], all=numbers["all"])),
         (_("Used"), numbers["spent"]),
         (_("Left"), numbers["left"]),
@@ -45,18 +45,17 @@ def tell(
     lost = sorted((fact for fact in facts.facts if fact.decision != "funded"), key=_distance)
     return OutcomeView(
         kind="budget",
-        sentence=_(
-            "Projects paid for: %(funded)s of %(all)s. They cost %(spent)s, and %(left)s is left.", **numbers
-        ),
+        sentence=_("Projects paid for: %(funded)s of %(all)s. They cost %(spent)s, and %(left)s is left.", **numbers),
         tie="",
         facts=tuple(shown),
-        ballots=voice.int(result.counts.final),
+        ballots=voice.whole(result.counts.final),
         draws=(),
         seed=result.seed,
         close=(),
         others=(),
         fates=tuple(
-            Fate(_place(fact, voice), voice.titles[fact.option], tuple(_why(fact, voice)), won=False) for fact in lost
+            Fate(_place(fact, voice), voice.titles[fact.option], tuple(_why(fact, count.method, voice)), won=False)
+            for fact in lost
         ),
         projects=tuple(
             ProjectRow(
@@ -111,7 +110,7 @@ def _verdict(fact: BudgetFact, voice: Voice) -> str:
             return _("Skipped, %(short)s short", short=voice.money(fact.short)) if fact.short else _("Skipped")
 
 
-def _why(fact: BudgetFact, voice: Voice) -> list[str]:
+def _why(fact: BudgetFact, method: str, voice: Voice) -> list[str]:
     _ = voice.say
     lines = []
     cost = voice.money(fact.cost)
@@ -132,6 +131,8 @@ def _why(fact: BudgetFact, voice: Voice) -> list[str]:
                 short=voice.money(fact.short),
             )
         )
+    elif method.startswith("phragmen"):
+        lines.append(_ended(fact, cost, voice))
     elif fact.short:
         lines.append(
             _(
@@ -141,18 +142,34 @@ def _why(fact: BudgetFact, voice: Voice) -> list[str]:
                 short=voice.money(fact.short),
             )
         )
-    else:
-        lines.append(_("It costs %(cost)s. Others were bought before it, until the count ended.", cost=cost))
     if fact.by_lot:
         lines.append(_("With another draw it would have been paid for."))
     missing = tell_missing(fact, voice=voice)
     if missing:
         lines.append(missing)
-    if isinstance(fact.needed_same_shares, str):
+    if isinstance(fact.needed_same_shares, str) and fact.needed_same_shares != fact.needed:
         lines.append(
             _(
-                "Had all shares stayed as they were: %(needed)s more ballots for it alone, each with a full share.",
+                "If all shares had stayed the same, fewer would have done: %(needed)s, each with a full share.",
+                needed=voice.votes(fact.needed_same_shares),
+            )
+            if isinstance(fact.needed, str)
+            else _(
+                "If all shares had stayed the same, so many more ballots for it alone would have done: %(needed)s.",
                 needed=voice.votes(fact.needed_same_shares),
             )
         )
     return lines
+
+
+def _ended(fact: BudgetFact, cost: str, voice: Voice) -> str:
+    """Why a project without a purchase lost where the next one that is too costly ends the count."""
+    _ = voice.say
+    if fact.short:
+        return _(
+            "It costs %(cost)s, and %(left)s was left when the count ended: %(short)s too little.",
+            cost=cost,
+            left=voice.money(fact.left),
+            short=voice.money(fact.short),
+        )
+    return _("It costs %(cost)s. The count ended before its turn: the next project cost more than was left.", cost=cost)

@@ -35,11 +35,14 @@ def tell(
         sentence=_sentence(facts, voice, alone=not rest),
         tie="",
         facts=(
-            (_("Ballots counted"), voice.int(result.counts.final)),
+            (_("Ballots counted"), voice.whole(result.counts.final)),
             (_("Of all codes"), voice.formats.percent(result.counts.final, result.counts.eligible)),
-            (_("Others that the winner beats"), _("%(part)s of %(all)s", part=voice.int(beaten), all=voice.int(rest))),
+            (
+                _("Others that the winner beats"),
+                _("%(part)s of %(all)s", part=voice.whole(beaten), all=voice.whole(rest)),
+            ),
         ),
-        ballots=voice.int(result.counts.final),
+        ballots=voice.whole(result.counts.final),
         draws=(),
         seed=result.seed,
         close=(),
@@ -75,7 +78,7 @@ def _matrix(ids: Sequence[str], pairwise: Sequence[Sequence[int]], voice: Voice)
                 PairCell(None)
                 if row == column
                 else PairCell(
-                    voice.int(pairwise[row][column]),
+                    voice.whole(pairwise[row][column]),
                     wins=pairwise[row][column] > pairwise[column][row],
                     ties=pairwise[row][column] == pairwise[column][row],
                 )
@@ -142,14 +145,14 @@ def _lost(loss: PairLoss, facts: PairsExplanation, voice: Voice) -> list[str]:
     _ = voice.say
     values = {
         "winner": voice.name(facts.elected[0]),
-        "above": voice.int(loss.above),
-        "below": voice.int(loss.below),
+        "above": voice.whole(loss.above),
+        "below": voice.whole(loss.below),
     }
     if loss.margin > 0:
         lines = [
             _(
                 "Against %(winner)s it lost, %(below)s ballots to %(above)s: %(behind)s behind.",
-                behind=voice.int(loss.margin),
+                behind=voice.whole(loss.margin),
                 **values,
             )
         ]

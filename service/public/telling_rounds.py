@@ -5,7 +5,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from schemas.bundle import Result
-from schemas.explanation import PaperMoves, RankedExplanation, RoundsExplanation, SeatsExplanation
+from schemas.explanation import PaperMoves, RankedExplanation, RoundsExplanation, SeatLost, SeatsExplanation
 from schemas.listing import ContestListing
 from schemas.outcome import RankedRound, RankedRounds
 from service.public.flow import FlowWords, can_flow, draw_flow, letter
@@ -31,14 +31,15 @@ def tell(
     ids = [option.id for option in contest.options]
     elected = _elected(facts)
     numbers = [
-        (_("Ballots counted"), voice.int(result.counts.final)),
+        (_("Ballots counted"), voice.whole(result.counts.final)),
         (_("Of all codes"), voice.formats.percent(result.counts.final, result.counts.eligible)),
-        (_("Rounds"), voice.int(len(count.rounds))),
+        (_("Rounds"), voice.whole(len(count.rounds))),
     ]
     if isinstance(facts, RankedExplanation) and facts.margin is not None:
         numbers.append((_("Lead at the end"), voice.votes(facts.margin)))
     if isinstance(facts, SeatsExplanation):
-        numbers.append((_("Votes needed to win"), voice.votes(facts.quota)))
+        meek = count.method.startswith("stv-meek/")
+        numbers.append((_("Votes needed at the end") if meek else _("Votes needed to win"), voice.votes(facts.quota)))
     flows = isinstance(facts, RankedExplanation) and can_flow(count.rounds) and result.counts.final > 0
     if isinstance(facts, RankedExplanation):
         story = _runoff_story(ids, count, voice) if flows else ()
@@ -49,7 +50,7 @@ def tell(
         sentence=_sentence(facts, elected, voice),
         tie="",
         facts=tuple(numbers),
-        ballots=voice.int(result.counts.final),
+        ballots=voice.whole(result.counts.final),
         draws=(),
         seed=result.seed,
         close=(),
@@ -66,7 +67,7 @@ def tell(
         if flows
         else None,
         story=story,
-        columns=tuple(_("Round %(number)s", number=voice.int(stage.number)) for stage in count.rounds),
+        columns=tuple(_("Round %(number)s", number=voice.whole(stage.number)) for stage in count.rounds),
         rows=tuple(_rows(ids, count, voice, lettered=flows)),
     )
 
@@ -114,9 +115,9 @@ def _flow_words(ids: Sequence[str], count: RankedRounds, facts: RoundsFacts, voi
     return FlowWords(
         title=_sentence(facts, elected, voice) + " " + _("All numbers are in the table below."),
         half=_("half"),
-        round=lambda number: _("Round %(number)s", number=voice.int(number)),
+        round=lambda number: _("Round %(number)s", number=voice.whole(number)),
         note=notes,
-        number=voice.int,
+        number=voice.whole,
     )
 
 
@@ -133,21 +134,23 @@ def _runoff_story(ids: Sequence[str], count: RankedRounds, voice: Voice) -> tupl
         ]
         spent = int(after.exhausted) - int(stage.exhausted)
         line = _(
-            "%(options)s: fewest votes, %(votes)s, so out.", options=voice.names(stage.eliminated), votes=voice.int(gone)
+            "%(options)s: fewest votes, %(votes)s, so out.",
+            options=voice.names(stage.eliminated),
+            votes=voice.whole(gone),
         )
         if gains:
             moved = [(option, str(votes)) for option, votes in sorted(gains, key=lambda pair: (-pair[1], pair[0]))]
             line += " " + _("The ballots move: %(moves)s.", moves=_moved(moved, voice))
         if spent:
-            line += " " + _("Ballots with no choice left: %(count)s.", count=voice.int(spent))
+            line += " " + _("Ballots with no choice left: %(count)s.", count=voice.whole(spent))
         lines.append(line)
     last = [(votes, option) for option, votes in zip(ids, count.rounds[-1].tally, strict=True) if votes is not None]
     last.sort(key=lambda pair: (-int(pair[0]), pair[1] not in count.rounds[-1].elected, pair[1]))
     lines.append(
         _(
             "The last round: %(standing)s. Ballots still counting: %(count)s.",
-            standing="; ".join(f"{voice.titles[option]} {voice.votes(votes)}" for votes, option in last),
-            count=voice.int(sum(int(votes) for votes, _option in last)),
+            standing="; ".join(f"{voice.title(option)} {voice.votes(votes)}" for votes, option in last),
+            count=voice.whole(sum(int(votes) for votes, _option in last)),
         )
     )
     return tuple(lines)
@@ -161,7 +164,7 @@ def _papers_story(facts: SeatsExplanation, voice: Voice) -> tuple[str, ...]:
 def _paper_line(moves: PaperMoves, voice: Voice) -> str:
     _ = voice.say
     values = {
-        "round": voice.int(moves.after),
+        "round": voice.whole(moves.after),
         "option": voice.name(moves.source),
         "votes": voice.votes(moves.votes),
     }
@@ -181,7 +184,7 @@ def _paper_line(moves: PaperMoves, voice: Voice) -> str:
 
 def _moved(gains: Sequence[tuple[str, str]], voice: Voice) -> str:
     return "; ".join(
-        f"{voice.titles[option]} {voice.isolated(voice.signed(Fraction(votes)))}" for option, votes in gains
+        f"{voice.title(option)} {voice.isolated(voice.signed(Fraction(votes)))}" for option, votes in gains
     )
 
 
@@ -226,12 +229,12 @@ def _fates(count: RankedRounds, facts: RankedExplanation | RoundsExplanation, vo
         why = _(
             "It began with %(first)s votes and won in round %(round)s with %(votes)s.",
             first=voice.votes(first[option]),
-            round=voice.int(stage.number),
+            round=voice.whole(stage.number),
             votes=voice.votes(last[option]),
         )
         fates.append(Fate(_("Wins"), voice.titles[option], (why,), won=True))
     for loss in sorted(facts.losses, key=lambda loss: (-loss.round, -Fraction(loss.votes), loss.option)):
-        values = {"round": voice.int(loss.round), "votes": voice.votes(loss.votes)}
+        values = {"round": voice.whole(loss.round), "votes": voice.votes(loss.votes)}
         if loss.by_lot:
             why = _("Tied in round %(round)s with %(votes)s votes, then out by the public draw.", **values)
         else:
@@ -248,10 +251,11 @@ def _seat_fates(facts: SeatsExplanation, voice: Voice) -> list[Fate]:
     _ = voice.say
     fates = []
     for seat in facts.won:
-        values = {"round": voice.int(seat.round), "votes": voice.votes(seat.votes)}
+        values = {"round": voice.whole(seat.round), "votes": voice.votes(seat.votes)}
         if not seat.quota:
             why = _(
-                "It took one of the last places in round %(round)s, with %(votes)s votes: no others were left for them.",
+                "It took one of the last places in round %(round)s, with %(votes)s votes: no others were left for"
+                " them.",
                 **values,
             )
         elif Fraction(seat.surplus):
@@ -263,9 +267,9 @@ def _seat_fates(facts: SeatsExplanation, voice: Voice) -> list[Fate]:
         else:
             why = _("It won in round %(round)s with %(votes)s votes, just what it needed.", **values)
         fates.append(Fate(_("Wins"), voice.titles[seat.option], (why,), won=True))
-    for loss in reversed(facts.lost):
+    for loss in (*(loss for loss in facts.lost if not loss.excluded), *_last_first(facts.lost)):
         values = {
-            "round": voice.int(loss.round),
+            "round": voice.whole(loss.round),
             "votes": voice.votes(loss.votes),
             "behind": voice.votes(loss.behind),
         }
@@ -273,7 +277,7 @@ def _seat_fates(facts: SeatsExplanation, voice: Voice) -> list[Fate]:
             del values["behind"]
             why = _("Tied in round %(round)s with %(votes)s votes, then out by the public draw.", **values)
         elif loss.earlier is not None:
-            values["earlier"] = voice.int(loss.earlier)
+            values["earlier"] = voice.whole(loss.earlier)
             del values["behind"]
             why = _(
                 "Tied for the fewest votes, %(votes)s, in round %(round)s. In round %(earlier)s it had the fewest of"
@@ -289,3 +293,7 @@ def _seat_fates(facts: SeatsExplanation, voice: Voice) -> list[Fate]:
             )
         fates.append(Fate(_("Not chosen"), voice.titles[loss.option], (why,), won=False))
     return fates
+
+
+def _last_first(lost: Sequence[SeatLost]) -> list[SeatLost]:
+    return [loss for loss in reversed(lost) if loss.excluded]

@@ -25,11 +25,12 @@ def tell(
     _ = voice.say
     unit = _unit(count.method, voice)
     numbers = [
-        (_("Ballots counted"), voice.int(result.counts.final)),
+        (_("Ballots counted"), voice.whole(result.counts.final)),
         (_("Of all codes"), voice.formats.percent(result.counts.final, result.counts.eligible)),
     ]
     if facts.losses and facts.won:
-        numbers.append((_("Lead of the last winner"), voice.votes(facts.losses[0].behind)))
+        label = _("Lead") if len(facts.won) == 1 else _("Lead of the last winner")
+        numbers.append((label, voice.votes(facts.losses[0].behind)))
     if count.rounds and Fraction(count.rounds[-1].exhausted):
         numbers.append((_("Ballots without a choice"), voice.votes(count.rounds[-1].exhausted)))
     most = max((Fraction(held) for held in _scores(facts).values()), default=Fraction(0))
@@ -38,7 +39,7 @@ def tell(
         sentence=_sentence(facts, unit, voice),
         tie="",
         facts=tuple(numbers),
-        ballots=voice.int(result.counts.final),
+        ballots=voice.whole(result.counts.final),
         draws=(),
         seed=result.seed,
         close=(),

@@ -1,5 +1,6 @@
 """How a result page speaks: names in quotes, numbers, votes and money, all in one language."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,6 +8,8 @@ from fractions import Fraction
 
 from service.public.languages import Formats
 
+_RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+"""Letters of Hebrew, Arabic and their kin."""
 Say = Callable[..., str]
 """Translates a msgid and fills in its values."""
 
@@ -34,7 +37,12 @@ class Voice:
     def name(self, option: str) -> str:
         """Return the title of an option in quotes."""
         opening, closing = ("«", "»") if self.rtl else ("“", "”")
-        return f"{opening}{self.titles[option]}{closing}"
+        return f"{opening}{self.title(option)}{closing}"
+
+    def title(self, option: str) -> str:
+        """Return the title of an option, kept together where it runs against the text around it."""
+        title = self.titles[option]
+        return f"\u2068{title}\u2069" if self.rtl or _RTL.search(title) else title
 
     def names(self, options: Sequence[str]) -> str:
         """Return several titles in quotes, with commas."""
@@ -44,7 +52,7 @@ class Voice:
         """Return titles in quotes with an arrow from each to the next, in the direction of the text."""
         return (" ← " if self.rtl else " → ").join(map(self.name, options))
 
-    def int(self, value: int) -> str:
+    def whole(self, value: int) -> str:
         """Return a whole number with its groups of digits."""
         return self.formats.number(value)
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from schemas.ballot import CastAnswer
-from schemas.roll import LookupAnswer
+from schemas.roll import IssueAnswer, IssueRequest, LookupAnswer
 from service import client
 from tests.attack.insiders import (
     ask,
@@ -100,8 +100,8 @@ def test_a_replayed_token_is_refused_at_the_door(replayed: Seen) -> None:
         "another vote, rev 2": "422 invalid-ballot",
         "the check removed": "201",
     }
-    assert "not signed by its own key" in replayed.answers["same header, rev 2"].detail
-    assert "not signed by its own key" in replayed.answers["another vote, rev 2"].detail
+    for what in ("same header, rev 2", "another vote, rev 2"):
+        assert "not signed by its own key" in replayed.answers[what].detail
 
 
 def test_a_box_that_forges_a_revision_is_seen(replayed: Seen, refused: dict[str, str], tars: dict[str, bytes]) -> None:
@@ -275,7 +275,7 @@ def test_messages_of_another_contest_are_refused(swapped: Seen, tars: dict[str, 
     }
     for what in ("ballot", "request", "look-up"):
         assert "ctx is that of another contest" in swapped.answers[what].detail
-    assert swapped.words["refused promise"]
+    assert swapped.words["refused promise"].endswith("/promise', a key that nobody named")
     assert list(rejections(tars["trees"], promises=[swapped.words["promise"].encode()])) == ["V22"]
 
 
@@ -289,9 +289,12 @@ def tagged(town: Town, contests: dict[str, Opened], beside: dict[str, str]) -> S
     for holder in run_apart(town.holders(opened, (0, 1))):
         town.cast(holder, "ash")
     tagger, address = town.keys("registrar"), beside["a_key_per_voter"]
-    with pytest.raises(InvalidProof) as refusal:
+    with pytest.raises(client.WrongToken) as refusal:
         run_apart(ask(address, client.Voter.new(opened.manifest, "resident"), secret_of(opened, 2)))
     seen.words["client"] = str(refusal.value)
+    kept = msgspec.json.decode(refusal.value.evidence)
+    seen.words["evidence of"] = msgspec.json.decode(kept["request"], type=IssueRequest).roll_pk
+    seen.words["evidence"] = msgspec.json.decode(kept["answer"], type=IssueAnswer).response
 
     secret = secret_of(opened, 3)
     seen.words["roll_pk"] = signing.public_key(secret).hex()
@@ -304,12 +307,16 @@ def tagged(town: Town, contests: dict[str, Opened], beside: dict[str, str]) -> S
     return seen
 
 
-def test_a_tagged_token_is_not_taken(tagged: Seen) -> None:
-    """The client takes a token under the manifest's key only, and says so; one that trusts is stopped by the box.
+def test_a_tagged_token_is_not_taken(tagged: Seen, contests: dict[str, Opened]) -> None:
+    """The client takes a token under the manifest's key only, says so, and keeps request and answer as evidence.
+
+    One that trusts is stopped by the box.
 
     With both checks gone the ballot is in the box, and its token tells the issuer whose code it is.
     """
     assert tagged.words["client"] == "the issuer's answer is not a signature under the key in the manifest"
+    assert tagged.words["evidence of"] == signing.public_key(secret_of(contests["tagged"], 2)).hex()
+    assert len(from_base64(tagged.words["evidence"])) == 256
     assert tagged.said == {"the client's check removed": "422 invalid-ballot", "the box's check removed too": "201"}
     assert "not signed by this contest's issuer" in tagged.answers["the client's check removed"].detail
     assert tagged.words["named"] == tagged.words["roll_pk"]
@@ -408,7 +415,7 @@ def tars(town: Town, contests: dict[str, Opened], refused: dict[str, str]) -> di
     return {contest_id: town.bundle(contest_id, address) for contest_id in contests}
 
 
-def test_a_contest_that_nobody_attacked_is_published(refused: dict[str, str], tars: dict[str, bytes]) -> None:
-    """What stands between the attacked ones passes every check, with the same desk that refused the others."""
+def test_a_contest_whose_doors_held_is_published(refused: dict[str, str], tars: dict[str, bytes]) -> None:
+    """What was attacked at its doors only passes every check, with the same desk that refused the others."""
     assert "trees" not in refused
     assert verify.verify_bundle(tars["trees"]).elected == ("oak",)

@@ -1,5 +1,6 @@
 """What residents see: every page in every language, sound as HTML, and true to where the contest stands."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -10,12 +11,15 @@ import pytest
 from msgspec import UNSET
 
 from schemas.contest import KnapsackRules
-from service.public import wording
+from service.public import method_wording, wording
 from service.public.api_description import complete
 from service.public.assets import Assets
+from service.public.explaining import explain_rounds_only
 from service.public.flow import can_flow
 from service.public.languages import load
+from service.public.method_page import describe
 from service.public.rendering import Pages, Visit, stage_of
+from service.public.spec_text import Block
 from tests.frontend.contests import (
     ASSETS,
     AUDIT,
@@ -34,10 +38,23 @@ from tests.frontend.contests import (
     ranked_round,
     visit,
 )
+from tests.frontend.counted import count
+from voting import methods
 
 LANGUAGES = sorted(load())
 COUNTED = msgspec.structs.replace(RANKED, phase="counted", closes_at=NOW - DAY, opens_at=NOW - 9 * DAY)
+METHOD = describe(methods.find("irv"))
+METHOD_PAGE = dataclasses.replace(
+    METHOD, blocks=(Block("rule", "<one> at a time", number="X-1", title="One"), *METHOD.blocks)
+)
 BUDGET_RESULT = msgspec.structs.replace(RESULT, elected=UNSET, funded=("oak",))
+
+
+def result_page(p: Pages, v: Visit, contest=COUNTED, rounds=ROUNDS, result=RESULT) -> str:
+    """A result page as it is where the ballots can't be looked at."""
+    return p.result(contest, rounds, result, explain_rounds_only(contest, rounds, result), PLACE, v)
+
+
 EVERY: dict[str, Callable[[Pages, Visit], str]] = {
     "home": lambda p, v: p.home([RANKED, COUNTED, budget()], PLACE, v),
     "contest": lambda p, v: p.contest(RANKED, PLACE, v),
@@ -48,10 +65,10 @@ EVERY: dict[str, Callable[[Pages, Visit], str]] = {
     "vote-points": lambda p, v: p.vote(budget(ballot=POINTS), PLACE, v),
     "vote-score": lambda p, v: p.vote(budget(ballot=SCORES), PLACE, v),
     "vote-closed": lambda p, v: p.vote(COUNTED, PLACE, v),
-    "result": lambda p, v: p.result(COUNTED, ROUNDS, RESULT, PLACE, v),
-    "result-budget": lambda p, v: p.result(budget(phase="answered"), BUDGET_ROUNDS, BUDGET_RESULT, PLACE, v),
-    "methods": lambda p, v: p.methods(list(wording.METHODS), PLACE, v),
-    "method": lambda p, v: p.method("irv", "# Rules\n\n- IRV-1: <one> at a time\n", PLACE, v),
+    "result": lambda p, v: result_page(p, v),
+    "result-budget": lambda p, v: result_page(p, v, budget(phase="answered"), BUDGET_ROUNDS, BUDGET_RESULT),
+    "methods": lambda p, v: p.methods(list(method_wording.METHODS), PLACE, v),
+    "method": lambda p, v: p.method(METHOD_PAGE, PLACE, v),
     "audits": lambda p, v: p.audits([RANKED, COUNTED], PLACE, v),
     "audit": lambda p, v: p.audit(COUNTED, AUDIT, PLACE, v),
     "audit-open": lambda p, v: p.audit(RANKED, EARLY_AUDIT, PLACE, v),
@@ -235,7 +252,7 @@ def test_level_standard_says_what_its_operator_could_do():
     high = msgspec.structs.replace(RANKED, level="high")
 
     assert sentence in pages().contest(RANKED, PLACE, visit())
-    assert sentence in pages().result(COUNTED, ROUNDS, RESULT, PLACE, visit())
+    assert sentence in result_page(pages(), visit())
     assert sentence not in pages().contest(high, PLACE, visit())
     assert "We could open ballots early" not in pages().contest(high, PLACE, visit())
 
@@ -260,18 +277,18 @@ def test_turnout_while_open_is_codes_in_tens():
 
 def test_closed_contests_are_forgotten_by_the_device():
     """Pages of a contest that has closed carry its identity, for the script to erase what is kept."""
-    assert f'data-forget="{RANKED.ctx}"' in pages().result(COUNTED, ROUNDS, RESULT, PLACE, visit())
+    assert f'data-forget="{RANKED.ctx}"' in result_page(pages(), visit())
     assert "data-forget" not in pages().vote(RANKED, PLACE, visit())
 
 
 def test_ranked_result_tells_winner_numbers_and_the_draw():
     """40 + 35 + 35: the lot takes out "ash", and 25 of its 35 ballots carry "elm" past "oak"."""
-    html = pages().result(COUNTED, ROUNDS, RESULT, PLACE, visit())
+    html = result_page(pages(), visit())
     said = Page(html).text
 
     assert "“Plant elms & maples” came first, with 60 votes to 45 in the last round." in said
     assert "Tied in round 1 with 35 votes, then out by the public draw." in said
-    assert "“Plant elms & maples”, “Leave the street as it is”. So the last of them is out." in said
+    assert "“Plant elms & maples”, “Leave the street as it is”. So “Leave the street as it is” is out." in said
     assert "Plant elms & maples \u2066+25\u2069" in said
     assert "Ballots with no choice left: 5." in said
     assert '<svg class="flow" role="img"' in html
@@ -284,7 +301,7 @@ def test_a_winner_by_lot_is_called_tied():
         rounds=(ranked_round(1, ("55", "55", "0"), elected=("elm",)),),
         draws=(msgspec.structs.replace(ROUNDS.draws[0], among=("elm", "oak"), decided="elect"),),
     )
-    said = Page(pages().result(COUNTED, level, RESULT, PLACE, visit())).text
+    said = Page(result_page(pages(), visit(), rounds=level)).text
 
     assert "were tied in the last round, with 55 votes each. The public draw decided for “Plant elms & maples”" in said
 
@@ -300,17 +317,17 @@ def test_budget_result_tells_money_and_reasons():
 
 def test_fractions_have_no_chart_but_a_table():
     """Surpluses move in parts, which tallies alone can't tell apart: numbers only."""
-    parts = (ranked_round(1, ("40.50000", "35.25000", "34.25000")), ranked_round(2, ("40.50000", "69.50000", None)))
-    html = pages().result(COUNTED, msgspec.structs.replace(ROUNDS, rounds=parts), RESULT, PLACE, visit())
+    seats = count("stv-meek")
+    html = pages().result(seats.contest, seats.count, seats.result, seats.explained, PLACE, visit())
 
-    assert not can_flow(parts)
+    assert not can_flow((ranked_round(1, ("40.50000", "35.25000")), ranked_round(2, ("40.50000", None))))
     assert 'class="flow" role="img"' not in html
-    assert "40.5" in html
+    assert "36.33333336" in html
 
 
 def test_flow_bars_hold_every_ballot():
     """In each round the widths of all options and of spent ballots add up to the whole bar."""
-    html = pages().result(COUNTED, ROUNDS, RESULT, PLACE, visit())
+    html = result_page(pages(), visit())
     bars: dict[str, float] = {}
     for _role, top, width in re.findall(r'<rect class="(seg[^"]*|spent)" x="[^"]+" y="(\d+)" width="([\d.]+)%"', html):
         bars[top] = bars.get(top, 0) + float(width)
@@ -321,8 +338,8 @@ def test_flow_bars_hold_every_ballot():
 
 def test_right_to_left_mirrors_the_chart():
     """The first option starts at the right edge in Arabic."""
-    left = pages().result(COUNTED, ROUNDS, RESULT, PLACE, visit("en"))
-    right = pages().result(COUNTED, ROUNDS, RESULT, PLACE, visit("ar"))
+    left = result_page(pages(), visit("en"))
+    right = result_page(pages(), visit("ar"))
 
     assert '<rect class="seg" x="0.00%" y="34"' in left
     assert '<rect class="seg" x="63.64%" y="34" width="36.36%"' in right

@@ -9,11 +9,14 @@ import pytest
 from litestar import Litestar, Request, Response
 from litestar.di import Provide
 
+from schemas.listing import ContestText
 from service import published
 from service.problems import problem_of
 from service.public.pages import create_pages_router, problem_page
+from service.public.rendering import FRONTEND
 from service.refusals import Refused
-from tests.frontend.contests import ASSETS, PLACE, RANKED, RESULT, ROUNDS
+from tests.frontend.contests import ASSETS, PLACE, RANKED, RESULT, ROUNDS, budget
+from tests.honest import contest
 from voting.proof import canonical
 
 NEVER_ENDS = 4_000_000_000
@@ -58,6 +61,7 @@ async def test_every_page_answers(browser):
         "/contests/counted-trees/result",
         "/methods",
         "/methods/irv",
+        "/methods/schulze-margins",
     ]
     for path in paths:
         answer = await browser.get(path)
@@ -110,6 +114,45 @@ async def test_static_files_may_be_kept_for_ever(browser):
 
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["content-type"].startswith("text/css")
+
+
+async def test_a_published_count_is_explained_from_its_ballots(browser, conn):
+    """With the ballots published the page compares; it says the same again from memory."""
+    made = contest("budget")
+    listing = msgspec.structs.replace(
+        budget(),
+        id="explained",
+        ctx=made.ctx.hex(),
+        phase="counted",
+        options=made.manifest.options,
+        texts={"en": ContestText("Kit", "What shall we buy?", "Ada Marsh", "Parks", options={})},
+        languages=("en",),
+        budget=made.manifest.budget,
+    )
+    async with conn.transaction():
+        await published.write(conn, listing.id, "listing.json", msgspec.json.encode(listing))
+        for name, body in made.files().items():
+            await published.write(conn, listing.id, name, body)
+
+    first = (await browser.get("/contests/explained/result")).text
+    second = (await browser.get("/contests/explained/result")).text
+
+    assert "What other methods would choose" in first
+    assert "Equal Shares, each project alike" in first
+    assert first == second
+    assert "What other methods would choose" not in (await browser.get("/contests/counted-trees/result")).text
+
+
+async def test_programs_that_count_are_served_as_they_are(browser):
+    """Both engines of a method, and no other file."""
+    for name in ("voting/ranked/irv.py", "voting/plain_count.py"):
+        answer = await browser.get(f"/methods/irv/code/{name.rpartition('/')[2]}")
+
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert answer.content == (FRONTEND.parent / name).read_bytes()
+    for name in ("cli.py", "..%2fcli.py", "schulze.py"):
+        assert (await browser.get(f"/methods/irv/code/{name}")).status_code == 404
 
 
 async def test_worked_examples_are_served_as_published(browser):
