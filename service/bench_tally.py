@@ -8,10 +8,9 @@ nothing with it. What no other program can be asked is said to be absent, and me
 import csv
 import gzip
 import io
-import subprocess
-import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,7 +22,6 @@ from numpy.typing import NDArray
 from schemas.outcome import BudgetOutcome, RankedOutcome
 from service.bench_peers import BUDGET_PEERS, PEERS, Names, Peer, prepare_budget
 from service.benching import Figure
-from service.refusals import NotReady
 from voting.budget.equal_shares import COMPLETIONS, count_equal_shares, raise_of
 from voting.formats.blt import read_blt
 from voting.formats.pabulib import PabulibFile, Table, read_pabulib, write_pabulib
@@ -139,7 +137,7 @@ def bench_tally(*, ballots: int, pabulib: Sequence[Path] = (), said: Said) -> li
     ranked = [method for method in METHODS if method.kind == "ranked" and "ranking" in method.ballot_kinds]
     for number, method in enumerate(ranked):
         said("counting", number, len(ranked))
-        seconds, _ = _best(_counting(method, profile))
+        seconds, _ = _best(_counting(method, profile, seats=SEATS))
         figures.append(
             _in_passes(f"tally.{method.id}", seconds, one_pass, _PASS_BARS.get(method.id) if barred else None)
         )
@@ -177,33 +175,18 @@ def _bench_keys(codes: Codes) -> list[Figure]:
     return [_in_passes("tally.group_keys", seconds, one_pass, None, against="np.sum of the keys")]
 
 
-_MEMORY = """
-import resource, sys
-import numpy as np
-from voting.profile import ranked_profile
-options = tuple(sys.argv[2:])
-def peak():
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-before = peak()
-codes = np.load(sys.argv[1])
-ranked_profile(codes, options=options)
-print(peak() - before)
-"""
-
-
 def _bench_memory(codes: Codes) -> Figure:
-    """How much a process of its own grows at its peak while it loads the ballots and groups them."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "ballots.npy"
-        np.save(file, codes)
-        done = subprocess.run(
-            [sys.executable, "-c", _MEMORY, str(file), *OPTIONS],
-            cwd=Path(__file__).resolve().parents[1], capture_output=True, check=False,
-        )  # fmt: skip
-    if done.returncode:
-        raise NotReady(f"measuring memory ended with code {done.returncode}: {done.stderr.decode()[-300:]}")
-    beyond = int(done.stdout)
-    return _figure("tally.group_memory", beyond / 1e6, "MB", "the ballots as given", codes.nbytes / 1e6, _MEMORY_BAR)
+    """The ballots as given and all that grouping them takes at its peak, as Python and NumPy ask for it."""
+    tracemalloc.start()
+    try:
+        ranked_profile(codes, options=OPTIONS)
+        taken = codes.nbytes + tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    return _figure(
+        "tally.group_memory", taken / 1e6, "MB", "the ballots as given", codes.nbytes / 1e6,
+        _MEMORY_BAR if len(codes) >= _BARS_FROM else None,
+    )  # fmt: skip
 
 
 def _bench_peers(method: Method, codes: Codes) -> list[Figure]:
@@ -218,10 +201,10 @@ def _bench_peer(method: Method, peer: Peer, codes: Codes) -> Figure:
     if release is None:
         return _absent(name, _MISSING.format(peer.program))
     profile = ranked_profile(codes, options=OPTIONS)
-    ours, outcome = _best(_counting(method, profile))
+    ours, outcome = _best(_counting(method, profile, seats=peer.seats))
     assert isinstance(outcome, RankedOutcome), "the method is ranked"
     try:
-        theirs, winners = _best(peer.prepare(profile, _seats(method)))
+        theirs, winners = _best(peer.prepare(profile, _seats(method, peer.seats)))
     except Exception as error:  # of another's program, and of any kind
         return _absent(name, f"{peer.program}, which ended with {error!r:.80}")
     note = _same(tuple(sorted(outcome.elected)), winners)
@@ -236,7 +219,7 @@ def _bench_duckdb(codes: Codes) -> list[Figure]:
     import duckdb
 
     columns = {f"rank{number}": np.ascontiguousarray(column) for number, column in enumerate(codes.T, 1)}
-    query = f"SELECT {', '.join(columns)}, count(*) FROM columns GROUP BY ALL"
+    query = "SELECT rank1, rank2, rank3, rank4, rank5, count(*) FROM columns GROUP BY ALL"
     with duckdb.connect() as connection:
         connection.register("columns", columns)
         theirs, _ = _best(lambda: connection.execute(query).fetchnumpy())
@@ -294,8 +277,10 @@ def _reading(name: str, data: bytes, read: Callable[[], object], *, delimiter: s
 
     ours, _ = _best(read)
     theirs, _ = _best(plain)
-    size = len(data) / 1e6
-    return _figure(name, size / ours, "MB/s", "one csv.reader pass", size / theirs, _READ_BAR, more=True)
+    size = len(data) / 1e6  # below one megabyte it is what every file costs that counts, and no bar
+    return _figure(
+        name, size / ours, "MB/s", "one csv.reader pass", size / theirs, _READ_BAR if size >= 1 else None, more=True
+    )
 
 
 def make_blt(codes: Codes) -> bytes:
@@ -351,14 +336,14 @@ def _best(deed: Callable[[], Found]) -> tuple[float, Found]:
     return least, found
 
 
-def _counting(method: Method, profile: RankedProfile) -> Callable[[], Any]:
-    terms = Terms(OPTIONS, seats=_seats(method))
+def _counting(method: Method, profile: RankedProfile, *, seats: int) -> Callable[[], Any]:
+    terms = Terms(OPTIONS, seats=_seats(method, seats))
     order = lot_order(OPTIONS, ctx=NO_CONTEST, seed="")
     return lambda: method.count(profile, terms=terms, order=order)
 
 
-def _seats(method: Method) -> int:
-    return 1 if method.seats == "one" else SEATS
+def _seats(method: Method, several: int) -> int:
+    return 1 if method.seats == "one" else several
 
 
 def _spending(method_id: str, completion: str | None, file: PabulibFile) -> Callable[[], BudgetOutcome]:

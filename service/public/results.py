@@ -83,10 +83,18 @@ def _tie(draws: Sequence[Draw], chosen: Sequence[str], explained: Explained, voi
     _ = voice.say
     facts = explained.facts
     if not isinstance(facts, BudgetExplanation) and facts.ties:
-        for tie in facts.ties:
-            if tie.decisive:
-                return _("Tied: %(options)s. A public draw broke the tie.", options=voice.names(tie.among))
-        return ""
+        return " ".join(
+            _(
+                "Tied for the fewest votes in round %(round)s: %(options)s. The public draw decided, and with it who"
+                " won.",
+                round=voice.whole(tie.round),
+                options=voice.names(tie.among),
+            )
+            if tie.decided == "eliminate"
+            else _("Tied: %(options)s. A public draw broke the tie.", options=voice.names(tie.among))
+            for tie in facts.ties
+            if tie.decisive
+        )
     for draw in draws:
         inside = [option for option in draw.order if option in chosen]
         if draw.decided in ("elect", "order", "fund") and inside and len(inside) < len(draw.among):

@@ -55,7 +55,9 @@ def test_a_spec_becomes_blocks():
 
 def test_a_numbered_rule_is_taken_apart():
     """Number, title, text and source of a rule; marks of emphasis and code are dropped, numbers in formulas stay."""
-    rule, formula = split_spec("**IRV-3. Exhausted.** A ballot in `draws`.\nSaid *twice*.\n*Source: a law.*\n\n    a * b\n")
+    rule, formula = split_spec(
+        "**IRV-3. Exhausted.** A ballot in `draws`.\nSaid *twice*.\n*Source: a law.*\n\n    a * b\n"
+    )
 
     assert (rule.kind, rule.number, rule.title) == ("rule", "IRV-3", "Exhausted.")
     assert (rule.text, rule.source) == ("A ballot in draws. Said twice.", "Source: a law.")

@@ -72,7 +72,10 @@ def test_odd_counts_have_a_page(name, ballots):
     bare = explain_rounds_only(counted.contest, counted.count, counted.result)
 
     assert "“" in said(counted) or "Projects paid for: 0 of 4" in said(counted)
-    assert "weighin tally bundle.tar --explain" in said(counted, explained=bare)
+    command = (
+        f"weighin tally bundle.tar --method {name} --ctx {counted.contest.ctx} --seed {counted.result.seed} --explain"
+    )
+    assert command in said(counted, explained=bare)
     assert "What other methods would choose" not in said(counted, explained=bare)
 
 
@@ -227,6 +230,17 @@ def test_a_lot_that_decided_is_called_a_tie(name):
     draws = section(html, "draw")
     assert "In the opposite order, someone else would have won." in draws
     assert "“Elms &amp; maples”, “Oaks &lt;along&gt; Main Street”." in draws
+
+
+def test_a_tie_for_last_place_can_decide_who_wins():
+    """Ash trees and firs have four each: whoever stays gets the other's ballots and passes elms and oaks."""
+    ballots = {("oak",): 5, ("elm",): 6, ("ash", "fir"): 4, ("fir", "ash"): 4}
+    text = said(count("irv", ballots))
+
+    assert "“A row of firs” came first, with 8 votes to 6 in the last round." in text
+    assert "Tied for the fewest votes in round 1: “Ash trees”, “A row of firs”. The public draw decided, and" in text
+    assert "Out in round 1" not in text
+    assert "Tied in round 1 with 4 votes, then out by the public draw." in text
 
 
 def test_other_methods_are_grouped_by_what_they_choose():

@@ -120,6 +120,9 @@ def recounted(text: str, lots: list[str]) -> list[str]:
         (("nothing.blt",), ("nothing.blt",)),
         (("{blt}", "--method", "dice"), ("dice",)),
         (("{blt}", "--method", "greedy"), ("greedy",)),
+        (("{blt}", "--method", "approval"), ("approval", "rankings")),
+        (("{equal}", "--method", "schulze"), ("several options on one rank", "`tally` counts them")),
+        (("{equal}", "--method", "irv"), ("equal.blt", "line 2", "equal ranks")),
         (("{txt}",), ("ward.txt", ".blt")),
         (("{bad}",), ("bad.blt", "line")),
         (("{gz}",), ("half.blt.gz",)),
@@ -139,7 +142,14 @@ def test_what_can_not_be_replayed(tmp_path, capsys, monkeypatch, arguments, word
     (tmp_path / "ward.txt").write_bytes(good)
     (tmp_path / "bad.blt").write_bytes(good.replace(b"1 3 0", b"1 7 0"))
     (tmp_path / "half.blt.gz").write_bytes(gzip.compress(good)[:-9])
-    names = {"{blt}": "ward.blt", "{txt}": "ward.txt", "{bad}": "bad.blt", "{gz}": "half.blt.gz"}
+    (tmp_path / "equal.blt").write_bytes(good.replace(b"2 1 2 0", b"2 1=2 0"))
+    names = {
+        "{equal}": "equal.blt",
+        "{blt}": "ward.blt",
+        "{txt}": "ward.txt",
+        "{bad}": "bad.blt",
+        "{gz}": "half.blt.gz",
+    }
 
     code = cli.main(["replay", *(names.get(argument, argument) for argument in arguments)])
 

@@ -1,5 +1,6 @@
 """Valid choices, and the merging of equal ones."""
 
+import itertools
 import random
 from collections import Counter
 
@@ -17,6 +18,7 @@ from voting.profile import (
     ScoredProfile,
     Terms,
     merge,
+    merge_profiles,
     ranked_profile,
     ranking_codes,
     read_choices,
@@ -285,3 +287,42 @@ def test_a_knapsack_needs_costs_and_a_budget():
         read_choices('{"approved":["a"]}', rules=KNAPSACK, options=(Option("a"),), budget=5)
     with pytest.raises(InvalidContest, match="budget"):
         read_choices('{"approved":["a"]}', rules=KNAPSACK, options=OPTIONS, budget=None)
+
+
+@given(made=ranked_elections(), cuts=st.lists(st.integers(0, 12), max_size=3))
+def test_parts_merge_into_the_whole(made, cuts):
+    """Ballots in several profiles are the same profile as all at once, empty ones and equal ranks too."""
+    options = made.terms.options
+    ballots = [choices for choices, times in made.ballots for _ in range(times)]
+    ballots += [Ranking((tuple(options[:2]),)), Ranking(())] if len(options) > 1 else []
+    edges = [0, *sorted(min(cut, len(ballots)) for cut in cuts), len(ballots)]
+    parts = [merge(ballots[start:end], options) for start, end in itertools.pairwise(edges)]
+
+    whole, merged = merge(ballots, options), merge_profiles(parts[::-1])
+
+    assert list(merged.unique()) == list(whole.unique())
+    assert merged.ballots == whole.ballots
+    assert (merged.tied is None) == (whole.tied is None)
+    if whole.tied is not None:
+        assert merged.tied.tolist() == whole.tied.tolist()
+
+
+def test_parts_of_several_contests_do_not_merge():
+    """The same options in another order are other numbers."""
+    with pytest.raises(InvalidContest, match="different options"):
+        merge_profiles([merge([Ranking(("a",))], ("a", "b")), merge([Ranking(("a",))], ("b", "a"))])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int64])
+@pytest.mark.parametrize(("size", "ranks"), [(3, 3), (13, 5), (15, 4), (19, 2), (17, 4), (126, 9)])
+def test_keys_grow_without_a_loss(size, ranks, dtype):
+    """Numbers of one byte are packed into two, four and eight; every row comes back, with as many as there are."""
+    random = np.random.default_rng(size)
+    rows = np.argsort(random.random((300, size)), axis=1)[:, :ranks] + 1
+    many = np.repeat(rows, 7, axis=0).astype(dtype)
+    expected = Counter(map(tuple, many.tolist()))
+
+    for codes in (many, np.asfortranarray(many), np.repeat(many, 100, axis=0)):
+        profile = ranked_profile(codes, options=tuple(map(str, range(size))))
+        found = dict(zip(map(tuple, (profile.rankings + 1).tolist()), profile.counts.tolist(), strict=True))
+        assert found == {row: times * len(codes) // len(many) for row, times in expected.items()}

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.outcome import Draw, RankedOutcome, RankedRound
 from voting.errors import InvalidContest, InvalidMethod
 from voting.profile import RankedProfile, Terms
+from voting.ranked.standing import Standing
 from voting.ties import places
 
 NAME = "irv/1"
@@ -107,25 +107,16 @@ class _Piles:
     """
 
     def __init__(self, profile: RankedProfile) -> None:
-        rows, ranks = profile.rankings.shape
-        self.rankings: NDArray[np.int32] = np.full((rows, ranks + 1), -1, np.int32)
-        self.rankings[:, :ranks] = profile.rankings
         self.counts = profile.counts
-        self.rank = np.zeros(rows, np.int64)
-        self.holder = self.rankings[:, 0].copy()
-        self.gone = np.zeros(len(profile.options) + 1, np.bool_)
+        self.standing = Standing(profile)
+        self.continuing = np.ones(len(profile.options) + 1, np.bool_)
         self.votes = np.zeros(len(profile.options) + 1, np.int64)
-        np.add.at(self.votes, self.holder, self.counts)
+        np.add.at(self.votes, self.standing.holder, self.counts)
         self.votes[-1] += profile.empty
 
     def move(self, out: Sequence[int]) -> None:
         """Give the ballots of options that drop out to the next continuing option of each ranking."""
-        self.gone[out] = True
-        moving = np.flatnonzero(self.gone[self.holder])
-        waiting = moving
-        while len(waiting):
-            self.rank[waiting] += 1
-            self.holder[waiting] = self.rankings[waiting, self.rank[waiting]]
-            waiting = waiting[self.gone[self.holder[waiting]]]
-        np.add.at(self.votes, self.holder[moving], self.counts[moving])
+        self.continuing[out] = False
+        moving = self.standing.at(out)
+        np.add.at(self.votes, self.standing.go_on(moving, self.continuing), self.counts[moving])
         self.votes[out] = 0

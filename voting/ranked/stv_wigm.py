@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from schemas.outcome import Draw, RankedOutcome, RankedRound
 from voting.errors import InvalidMethod
 from voting.profile import RankedProfile, Terms
+from voting.ranked.standing import Standing
 from voting.ties import places
 
 NAME = "stv-wigm/1"
@@ -128,16 +129,12 @@ class _Parcels:
     """
 
     def __init__(self, profile: RankedProfile) -> None:
-        rows, ranks = profile.rankings.shape
         kind: Any = np.int64 if profile.ballots <= _INT64_BALLOTS else object
-        self.rankings: NDArray[np.int32] = np.full((rows, ranks + 1), -1, np.int32)
-        self.rankings[:, :ranks] = profile.rankings
         self.counts: NDArray[Any] = profile.counts.astype(kind)
-        self.weights: NDArray[Any] = np.full(rows, UNIT, kind)
-        self.rank = np.zeros(rows, np.int64)
-        self.holder = self.rankings[:, 0].copy()
+        self.weights: NDArray[Any] = np.full(len(profile.counts), UNIT, kind)
+        self.standing = Standing(profile)
         self.votes: NDArray[Any] = np.zeros(len(profile.options), kind)
-        np.add.at(self.votes, self.holder, self.counts * UNIT)
+        np.add.at(self.votes, self.standing.holder, self.counts * UNIT)
         self.exhausted = profile.empty * UNIT
         self.lost = 0
 
@@ -151,23 +148,18 @@ class _Parcels:
                 ballot keeps its weight.
         """
         held = int(self.votes[source])
-        moving = np.flatnonzero(self.holder == source)
+        moving = self.standing.at([source])
         if keep:
             # Two steps, each cut to four decimals, as the rule says: times the surplus, then divided by the votes.
             self.weights[moving] = self.weights[moving] * (held - keep) // UNIT * UNIT // held
         taking = np.zeros(len(self.votes) + 1, np.bool_)
         taking[[*hopeful, -1]] = True
-        searching = moving
-        while len(searching):
-            self.rank[searching] += 1
-            self.holder[searching] = self.rankings[searching, self.rank[searching]]
-            searching = searching[~taking[self.holder[searching]]]
         worth = self.weights[moving] * self.counts[moving]
-        used_up = self.holder[moving] < 0
-        exhausted = int(worth[used_up].sum())
-        np.add.at(self.votes, self.holder[moving][~used_up], worth[~used_up])
+        received = np.zeros(len(taking), worth.dtype)
+        np.add.at(received, self.standing.go_on(moving, taking), worth)
+        self.votes += received[:-1]
         self.votes[source] = keep
-        self.exhausted += exhausted
+        self.exhausted += int(received[-1])
         self.lost += held - keep - int(worth.sum())
 
 
