@@ -231,8 +231,9 @@ class PairLoss(Record, frozen=True, kw_only=True):
     where it beat the winner and lost all the same. `beaten_by` are all that beat it. `score` is its worst defeat
     (minimax) or its points (Copeland), and `behind` how much that is worse than the winner's. `chain` is the strongest
     chain of defeats from the winner to it, or from another option where the winner has none that is stronger than the
-    way back; `chain_back` is that way (Schulze's method; None where there is none). `confirmed` is the strongest confirmed defeat that it lost, as a chain of two (ranked pairs).
-    `by_lot` says that it could have won as well, and the lot decided.
+    way back; `chain_back` is that way (Schulze's method; None where there is none). `confirmed` is the strongest
+    confirmed defeat that it lost, as a chain of two (ranked pairs). `by_lot` says that it could have won as well, and
+    the lot decided.
     """
 
     option: str
