@@ -12,6 +12,7 @@ from voting.parallel import each
 from voting.proof import checkpoint, codes, issuance, log, merkle, note, promise, signing, statement
 from voting.proof.base64s import to_base64
 from voting.proof.checkpoint import Checkpoint
+from voting.proof.promise import Promise
 from voting.survey import Issuances
 from voting.words import plural, settle, utc
 
@@ -195,28 +196,39 @@ def _is_signed(entry: IssuanceEntry) -> bool:
 
 def check_yours(evidence: Evidence) -> str:
     """V22: the box kept the promises that the user holds; the user's codes were used as the user knows."""
-    found = [_check_promise(evidence, data) for data in evidence.brought.promises]
+    promises = [_read_promise(evidence, data) for data in evidence.brought.promises]
+    wanted = {given.digest for given in promises}
+    logged: dict[bytes, int] = {}
+    for place, entry in enumerate(evidence.entries if wanted else ()):
+        if entry[0] == log.BALLOT and entry[1:] in wanted:
+            logged.setdefault(entry[1:], place)
+    lines = evidence.survey.find(wanted) if wanted else {}
+    found = [_check_promise(evidence, given, logged.get(given.digest), lines.get(given.digest)) for given in promises]
     found += [_look_up(evidence, code) for code in evidence.brought.codes]
     return "; ".join(found)
 
 
-def _check_promise(evidence: Evidence, data: bytes) -> str:
+def _read_promise(evidence: Evidence, data: bytes) -> Promise:
     given = promise.verify(data, evidence.manifest.box_vkey)
     if given.ctx != evidence.ctx:
         raise InvalidBundle(f"the promise is for contest {given.ctx.hex()[:20]}, not this one")
+    return given
+
+
+def _check_promise(evidence: Evidence, given: Promise, place: int | None, line: int | None) -> str:
     name = f"ballot {to_base64(given.digest)[:12]}"
-    try:
-        index = evidence.entries.index(log.entry(log.BALLOT, given.digest))
-    except ValueError:
-        raise InvalidBundle(f"the box promised {name}, and it is not in the log: your promise proves it") from None
-    if (at := _logged_at(evidence, index)) > given.include_by:
+    if place is None:
+        raise InvalidBundle(f"the box promised {name}, and it is not in the log: your promise proves it")
+    if (at := _logged_at(evidence, place)) > given.include_by:
         raise InvalidBundle(f"{name} was logged at {utc(at)}, promised by {utc(given.include_by)}")
-    for vote in evidence.ballots():
-        if vote.digest == given.digest:
-            fate = "counts" if vote.number in evidence.finals.numbers else "was superseded by a later revision"
-            why = f" ({vote.line.why})" if vote.line.why not in ("", "superseded") else ""
-            return f"{name} is entry {index}, revision {vote.header.rev}, and {fate}{why}"
-    return f"{name} is entry {index}"
+    if line is None:
+        return f"{name} is entry {place}"
+    row = evidence.survey.table[line - 1]
+    fate = "counts" if line in evidence.finals.numbers else "was superseded by a later revision"
+    why = evidence.survey.reasons[row["why"]]
+    return f"{name} is entry {place}, revision {row['rev']}, and {fate}" + (
+        f" ({why})" if why not in ("", "superseded") else ""
+    )
 
 
 def _look_up(evidence: Evidence, code: str) -> str:

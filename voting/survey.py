@@ -7,7 +7,7 @@ import base64
 import io
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import overload
 
 import msgspec
@@ -233,6 +233,17 @@ class Survey:
             ours = np.ascontiguousarray(self.table["digest"][at : at + _SLICE]).view(np.uint8).reshape(-1, 32)
             marks[at : at + _SLICE] = np.any(ours != theirs[at : at + _SLICE], axis=1)
         return marks
+
+    def find(self, digests: Set[bytes]) -> dict[bytes, int]:
+        """Return the first line, from 1, of each of some digests that is there."""
+        found: dict[bytes, int] = {}
+        for at in range(0, len(self), _SLICE):
+            ours = np.ascontiguousarray(self.table["digest"][at : at + _SLICE]).tobytes()
+            for place in range(len(ours) // 32):
+                digest = ours[32 * place : 32 * place + 32]
+                if digest in digests:
+                    found.setdefault(digest, at + place + 1)
+        return found
 
     def opened(self) -> NDArray[np.bool_]:
         """Return which lines are opened."""

@@ -72,6 +72,7 @@ def test_reasons_texts_and_digests_are_those_of_the_lines():
     assert survey.why("superseded").tolist() == [True, False, False]
     assert survey.why("unopened").tolist() == [False, False, False]
     assert survey.count_reasons(finals) == Counter({"": 2})
+    assert survey.find({digest_of(lines[1]), bytes(32)}) == {digest_of(lines[1]): 2}
     logged = [bytes([log.BALLOT]) + digest_of(line) for line in lines]
     assert survey.differ(Entries(b"".join(logged))).tolist() == [False, False, False]
     assert survey.differ(Entries(logged[0] + logged[2] + logged[2])).tolist() == [False, True, False]
