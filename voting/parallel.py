@@ -1,4 +1,5 @@
-"""Signatures checked on all cores: OpenSSL works without the interpreter's lock, so threads are enough."""
+"""Signatures checked on all cores: OpenSSL works without the interpreter's lock, so threads help. What is Python around
+them still runs on one core at a time."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
