@@ -53,7 +53,7 @@ T = TypeVar("T")
 CODES, RESERVE, SEEDS, MAX_REV = 3, 1, 2, 3
 """Small, so that sequences meet: codes on the roll, one of them in reserve; voters' seeds per code; revisions."""
 PROCESSES = 2
-SEQUENCES, SEQUENCES_FULL, STEPS = 60, 10_000, 14
+SEQUENCES, SEQUENCES_FULL, STEPS = 40, 10_000, 14
 CONTESTS_IN_A_DATABASE = 40
 RANKINGS = (("ash",), ("elm", "oak"), ())
 
@@ -426,7 +426,7 @@ def compare(world: World, sequences: int) -> None:
 
 @pytest.mark.slow
 def test_the_rooms_do_what_the_model_says(world):
-    """60 sequences of up to 14 acts each.
+    """40 sequences of up to 14 acts each.
 
     Seen to diverge with each of these alone: no look at sealed ballots in add_ballots; ballots taken after closes_at; a
     used code answered again; the promise of a stored ballot with the deadline of the retry's epoch; last_rev the least.
