@@ -53,8 +53,9 @@ _SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "128MB",
     "timezone": "UTC",
-    # A new file of the write-ahead log is not filled with zeros first: that is 16 MB to the disk every few seconds while
-    # many people vote, and holds all of them up for a fifth of a second. What is committed is on disk all the same.
+    # A new file of the write-ahead log is not filled with zeros first: that is 16 MB to the disk every few seconds
+    # while many people vote, and holds all of them up for a fifth of a second. What is committed is on disk all the
+    # same.
     "wal_init_zero": "off",
     # Who did what when is nobody's business: no commit times, and a log that never holds a statement or a value.
     "track_commit_timestamp": "off",
